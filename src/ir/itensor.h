@@ -1,0 +1,24 @@
+/* Orders of streams (doc/itensor.md): canonical form, equality, sequences. */
+#ifndef ST_IR_ITENSOR_H
+#define ST_IR_ITENSOR_H
+
+#include "ir/ir.h"
+
+/* The canonical form of an order, in the arena: no loops of one trip, and
+ * neighbouring loops of one data dim merged where the outer step is the inner
+ * step times the inner trip (neighbouring loops that stream again, dim -1,
+ * merged likewise). Two orders are equal as sequences of tokens iff their
+ * canonical forms are equal (for all P and T, where trips are symbols). */
+StItensor st_itensor_canonical(StArena *a, const StItensor *x);
+
+/* Same sequence of tokens. */
+bool st_itensor_same(StArena *scratch, const StItensor *x, const StItensor *y);
+
+/* Elements in a token. */
+int64_t st_itensor_token(const StItensor *x);
+/* Tokens in the whole stream of a step. */
+int64_t st_itensor_tokens(const StItensor *x, int64_t P, int64_t T);
+/* True if no loop streams again (every token visited once). */
+bool st_itensor_is_once(const StItensor *x);
+
+#endif
