@@ -89,15 +89,6 @@ static inline uint32_t st_num_significand(uint32_t u) {
   return (u & 0x7fffff) | 0x800000;
 }
 
-/* m >> n with the bits shifted out or-ed into the last one. */
-static inline uint64_t st_num_jam(uint64_t m, int n) {
-  if (n == 0)
-    return m;
-  if (n > 63)
-    return m != 0;
-  return m >> n | (uint64_t)((m << (64 - n)) != 0);
-}
-
 /* The binary32 nearest to m 2^(e-63), bit 63 of m set; sign is 0 or the sign
  * bit. Bit 0 of m may stand for all that is below it. */
 static inline uint32_t st_num_pack(uint32_t sign, int e, uint64_t m) {
@@ -137,8 +128,10 @@ static inline uint32_t st_num_add_bits(uint32_t a, uint32_t b) {
   if (st_num_mag(y) == 0)
     return st_num_mag(x) == 0 ? x & y : x;
   d = st_num_exponent(x) - st_num_exponent(y);
+  if (d > 38)
+    return x;
   mx = (uint64_t)st_num_significand(x) << 38;
-  my = st_num_jam((uint64_t)st_num_significand(y) << 38, d);
+  my = (uint64_t)st_num_significand(y) << (38 - d);
   sign = x & ST_NUM_SIGN;
   if (((x ^ y) & ST_NUM_SIGN) == 0)
     return st_num_norm(sign, st_num_exponent(x) + 2, mx + my);

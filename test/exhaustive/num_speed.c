@@ -67,14 +67,22 @@ int main(void) {
     const char *name;
     Vector *fn;
   } cases[] = {
-      {"add", add_each},       {"mul", mul_each},
-      {"div", div_each},       {"add_n", st_num_add_n},
-      {"mul_n", st_num_mul_n}, {"mac_n", st_num_mac_n},
-      {"dot 16", dot_16},      {"dot 128", dot_128},
-      {"exp", exp_each},       {"log", log_each},
-      {"rsqrt", rsqrt_each},   {"sqrt", sqrt_each},
-      {"tanh", tanh_each},     {"sigmoid", sigmoid_each},
-      {"erf", erf_each},       {"sin", sin_each},
+      {"add", add_each},
+      {"mul", mul_each},
+      {"div", div_each},
+      {"add_n", st_num_add_n},
+      {"mul_n", st_num_mul_n},
+      {"mac_n", st_num_mac_n},
+      {"dot 16", dot_16},
+      {"dot 128", dot_128},
+      {"exp", exp_each},
+      {"log", log_each},
+      {"rsqrt", rsqrt_each},
+      {"sqrt", sqrt_each},
+      {"tanh", tanh_each},
+      {"sigmoid", sigmoid_each},
+      {"erf", erf_each},
+      {"sin", sin_each},
       {"roundeven", roundeven_each},
   };
   static float a[N], b[N], r[N];
