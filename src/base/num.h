@@ -157,8 +157,8 @@ static inline uint32_t st_num_div_bits(uint32_t a, uint32_t b) {
   uint32_t sign = (x ^ y) & ST_NUM_SIGN;
   uint32_t mx = st_num_mag(x), my = st_num_mag(y);
   uint64_t n, d;
-  if (mx > ST_NUM_INF || my > ST_NUM_INF || (mx == my && mx == 0) ||
-      (mx == my && mx == ST_NUM_INF))
+  if (mx > ST_NUM_INF || my > ST_NUM_INF ||
+      (mx == my && (mx == 0 || mx == ST_NUM_INF)))
     return ST_NUM_NAN;
   if (mx == ST_NUM_INF || my == 0)
     return sign | ST_NUM_INF;
@@ -590,7 +590,7 @@ static inline float st_num_pow(float a, float b) {
   uint32_t mx = st_num_mag(x), my = st_num_mag(y), sign = 0;
   int e = st_num_exponent(y), down = (y & ST_NUM_SIGN) != 0;
   int whole = e >= 23 || (e >= 0 && (st_num_significand(y) << (e + 9)) == 0);
-  if (my == 0 || x == ST_NUM_ONE)
+  if (my == 0 || x == ST_NUM_ONE || (mx == ST_NUM_ONE && my == ST_NUM_INF))
     return 1;
   if (mx > ST_NUM_INF || my > ST_NUM_INF)
     return st_num_float(ST_NUM_NAN);
@@ -598,8 +598,6 @@ static inline float st_num_pow(float a, float b) {
     sign = x & ST_NUM_SIGN;
   if (mx == 0 || mx == ST_NUM_INF)
     return st_num_float(sign | ((mx == 0) == down ? ST_NUM_INF : 0));
-  if (my == ST_NUM_INF && mx == ST_NUM_ONE)
-    return 1;
   if (my == ST_NUM_INF)
     return st_num_float((mx < ST_NUM_ONE) == down ? ST_NUM_INF : 0);
   if (x != mx && !whole)
@@ -724,14 +722,23 @@ static inline void st_num_mac_n(float *r, const float *a, const float *b,
     r[i] = st_num_add(r[i], st_num_mul(a[i], b[i]));
 }
 
-/* Sum of v[0 .. n), n > 0, by a balanced tree: each level adds v[i + h] to
- * v[i], h = ceil(n / 2), and passes the middle one on if n is odd. v is
- * overwritten. */
+/* Sum of v[0 .. n), n > 0, by a balanced tree: neighbours pairwise, an odd last
+ * one is carried up. v is overwritten. */
 static inline float st_num_tree(float *v, int n) {
-  while (n > 1) {
-    int h = (n + 1) / 2;
-    st_num_add_n(v, v, v + h, n - h);
-    n = h;
+  for (; n > 1; n = (n + 1) / 2) {
+    int i = 0, k;
+    for (; 2 * i + 8 <= n; i += 4) {
+      StNumI4 bad = {0, 0, 0, 0};
+      StNumF4 x = st_num_load4(v + 2 * i), y = st_num_load4(v + 2 * i + 4);
+      StNumF4 even = {x[0], x[2], y[0], y[2]}, odd = {x[1], x[3], y[1], y[3]};
+      StNumF4 s = st_num_add4(even, odd, &bad);
+      if (st_num_any4(bad))
+        for (k = 0; k < 4; k++)
+          s[k] = st_num_add(even[k], odd[k]);
+      memcpy(v + i, &s, sizeof s);
+    }
+    for (; 2 * i < n; i++)
+      v[i] = 2 * i + 1 < n ? st_num_add(v[2 * i], v[2 * i + 1]) : v[2 * i];
   }
   return v[0];
 }

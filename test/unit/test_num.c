@@ -524,7 +524,7 @@ static float tree(const float *v, int n) {
   float half[VECTOR];
   int h = (n + 1) / 2;
   for (int i = 0; i < h; i++)
-    half[i] = i + h < n ? st_num_add(v[i], v[i + h]) : v[i];
+    half[i] = 2 * i + 1 < n ? st_num_add(v[2 * i], v[2 * i + 1]) : v[2 * i];
   return h == 1 ? half[0] : tree(half, h);
 }
 
