@@ -42,12 +42,12 @@ char *st_arena_printf(StArena *a, const char *fmt, ...) ST_PRINTF(2, 3);
 /* Append x to the array that v points to; v is evaluated several times. */
 #define st_vec_push(arena, v, x)                                               \
   ((v)->at = (v)->n < (v)->cap ? (v)->at                                       \
-                               : st_arena_grow((arena), (v)->at, &(v)->cap,    \
-                                               sizeof *(v)->at),               \
+                               : st_vec_grow((arena), (v)->at, (v)->n,         \
+                                             &(v)->cap, sizeof *(v)->at),      \
    (void)((v)->at[(v)->n] = (x)), (void)(v)->n++)
 
-/* For st_vec_push: storage for twice *cap elements of `size` bytes, the first
- * *cap copied from old; *cap is updated. */
-void *st_arena_grow(StArena *a, const void *old, int *cap, size_t size);
+/* For st_vec_push: storage for more elements of `size` bytes, the first n
+ * copied from old; *cap becomes their number. */
+void *st_vec_grow(StArena *a, const void *old, int n, int *cap, size_t size);
 
 #endif

@@ -1,9 +1,9 @@
 /* Messages to people.
  *
  *   file:line:col: error: what is wrong
- *     the source line
- *         ^
- *   file:line:col: note: what to do
+ *   the source line
+ *       ^
+ *   note: what to do
  *
  * The source line is shown if the source was added or can be read from `file`.
  * Three kinds of failure: the user's input (st_error: report, go on; exit
@@ -31,15 +31,17 @@ typedef struct {
 
 typedef struct StDiag StDiag;
 
-StDiag *st_diag_new(FILE *out); /* out is not closed */
+StDiag *st_diag_new(FILE *out); /* not closed; NULL: kept as text only */
 void st_diag_free(StDiag *d);   /* NULL is fine */
 
 void st_error(StDiag *d, StLoc loc, const char *fmt, ...) ST_PRINTF(3, 4);
 void st_warning(StDiag *d, StLoc loc, const char *fmt, ...) ST_PRINTF(3, 4);
 /* Belongs to the last error or warning: not printed if that was not. */
-void st_note(StDiag *d, StLoc loc, const char *fmt, ...) ST_PRINTF(3, 4);
+void st_note(StDiag *d, const char *fmt, ...) ST_PRINTF(2, 3);
 
 int st_diag_errors(const StDiag *d); /* so far, also those not printed */
+/* All that was printed, until the next message. */
+const char *st_diag_text(const StDiag *d);
 
 /* `text` (not copied: it must outlive its messages) is the content of `file`,
  * for the source lines; a later call for the same file replaces it. text NULL

@@ -15,7 +15,6 @@ static inline uint64_t st_hash_mix(uint64_t h, uint64_t v) {
   return z ^ (z >> 31);
 }
 
-/* Adds n bytes and their number to a hash. */
-uint64_t st_hash_bytes(uint64_t h, const void *data, size_t n);
+uint64_t st_hash_bytes(const void *data, size_t n);
 
 #endif

@@ -6,9 +6,8 @@
 #define ST_BASE_SYM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-
-#include "base/str.h"
 
 typedef struct {
   int64_t c, p, t;
@@ -23,12 +22,13 @@ int64_t st_sym_eval(StSym a, int64_t P, int64_t T);
 int64_t st_sym_max(StSym a, int64_t ctx, int64_t chunk);
 int64_t st_sym_min(StSym a, int64_t ctx, int64_t chunk);
 
-/* "64", "T-1", "P+T", "2*P+T+3", "-T": P, then T, then the constant. */
-void st_sym_print(StStr *out, StSym a);
-const char *st_sym_text(StArena *arena, StSym a);
-/* The longest sum at the beginning of text; *end (may be NULL) is what follows.
- * Terms in any order, "k*P" or "P"; no spaces; integers below 2^53. With end
- * NULL the whole text must be one. */
-bool st_sym_parse(const char *text, const char **end, StSym *out);
+enum { ST_SYM_TEXT = 80 }; /* bytes that any text of one fits in */
+
+/* "64", "T-1", "P+T", "2*P+T+3", "-T": P, then T, then the constant. Returns
+ * buf, of ST_SYM_TEXT bytes. */
+char *st_sym_print(char *buf, StSym a);
+/* Bytes of the longest sum at the beginning of the n bytes of text; 0 if there
+ * is none. Terms in any order, "k*P" or "P", no spaces. */
+size_t st_sym_parse(const char *text, size_t n, StSym *out);
 
 #endif
