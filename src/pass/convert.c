@@ -1,0 +1,146 @@
+/* convert: the cheapest buffer between two orders of one tensor.
+ *
+ *   in   [4]x2 -> d1, [2]x4 -> d0          4x2 tiles of an 8x8 tensor
+ *   want [4]x2 -> d1, [2] again, [2]x4 -> d0
+ * shares the loop over d1: a window of 8x2, two banks. See doc/converters.md.
+ */
+#include "pass/convert.h"
+
+#include <string.h>
+
+#include "ir/itensor.h"
+
+/* Loops of an order being consumed from the outside; `at` may be split. */
+typedef struct {
+  StLoop *loop;
+  int n, at;
+} Side;
+
+static Side side_of(StArena *a, const StItensor *o) {
+  /* splitting adds at most one loop for each loop of the other side */
+  Side s = {.loop = ST_NEW_N(a, StLoop, 2 * o->nloops + 64), .n = o->nloops};
+  memcpy(s.loop, o->loop, (size_t)o->nloops * sizeof *s.loop);
+  return s;
+}
+
+/* Split loop `at` of s into (trip / inner) x inner. */
+static void split_loop(Side *s, int64_t inner) {
+  StLoop *l = &s->loop[s->at];
+  memmove(l + 1, l, (size_t)(s->n - s->at) * sizeof *l);
+  s->n++;
+  l[0].trip = st_sym_const(l[1].trip.c / inner);
+  l[0].step = l[1].step * inner;
+  l[1].trip = st_sym_const(inner);
+}
+
+/* Make the loops at both sides equal if one splits to the other. */
+static bool match(Side *x, Side *y) {
+  const StLoop *a = &x->loop[x->at], *b = &y->loop[y->at];
+  if (a->dim != b->dim || a->dim < 0)
+    return false;
+  if (st_sym_eq(a->trip, b->trip) && a->step == b->step)
+    return true;
+  if (!st_sym_is_const(a->trip) || !st_sym_is_const(b->trip) ||
+      a->trip.c * a->step != b->trip.c * b->step)
+    return false;
+  if (a->step < b->step && b->step % a->step == 0) {
+    split_loop(x, b->step / a->step);
+    return true;
+  }
+  if (b->step < a->step && a->step % b->step == 0) {
+    split_loop(y, a->step / b->step);
+    return true;
+  }
+  return false;
+}
+
+/* True if `want` visits all of data dim d of `in`. */
+static bool same_range(const StItensor *in, const StItensor *want, int d) {
+  if (!st_sym_eq(in->origin[d], want->origin[d]))
+    return false;
+  StSym a = st_sym_const(in->elem[d]), b = st_sym_const(want->elem[d]);
+  for (int i = 0; i < in->nloops; i++)
+    if (in->loop[i].dim == d)
+      a = st_sym_add(a, st_sym_scale(st_sym_add(in->loop[i].trip,
+                                                st_sym_const(-1)),
+                                     in->loop[i].step));
+  for (int i = 0; i < want->nloops; i++)
+    if (want->loop[i].dim == d)
+      b = st_sym_add(b, st_sym_scale(st_sym_add(want->loop[i].trip,
+                                                st_sym_const(-1)),
+                                     want->loop[i].step));
+  return st_sym_eq(a, b);
+}
+
+/* Loops inside `shared`, one for each lane dim appended, those that stream
+ * again left out: the order of elements, first pass. */
+static StItensor elements(StArena *a, const StItensor *o, int shared) {
+  StItensor r = {.rank = o->rank};
+  r.elem = ST_NEW_N(a, int64_t, o->rank + 1);
+  r.origin = ST_NEW_N(a, StSym, o->rank + 1);
+  r.loop = ST_NEW_N(a, StLoop, o->nloops + o->rank + 1);
+  for (int i = shared; i < o->nloops; i++)
+    if (o->loop[i].dim >= 0)
+      r.loop[r.nloops++] = o->loop[i];
+  for (int d = 0; d < o->rank; d++) {
+    r.elem[d] = 1;
+    if (o->elem[d] > 1)
+      r.loop[r.nloops++] = (StLoop){d, st_sym_const(o->elem[d]), 1};
+  }
+  return r;
+}
+
+static StItensor with_loops(StArena *a, const StItensor *o, const Side *s) {
+  StItensor r = *o;
+  r.nloops = s->n;
+  r.loop = ST_NEW_N(a, StLoop, s->n + 1);
+  memcpy(r.loop, s->loop, (size_t)s->n * sizeof *s->loop);
+  return r;
+}
+
+static void size_window(const StModule *m, StConverter *c) {
+  c->window = 1;
+  for (int d = 0; d < c->fill.rank; d++) {
+    int64_t e = c->fill.elem[d];
+    for (int i = c->shared; i < c->fill.nloops; i++)
+      if (c->fill.loop[i].dim == d)
+        e += (st_sym_max(c->fill.loop[i].trip, m->ctx, m->chunk) - 1) *
+             c->fill.loop[i].step;
+    c->extent[d] = e;
+    c->window *= e;
+  }
+}
+
+StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want) {
+  StArena *a = m->arena;
+  StOp *op = st_op_new(m, ST_OP_CONVERTER, in->def->loc, 1, &in, 1);
+  op->name = in->def->name;
+  StConverter *c = &op->u.converter;
+  Side x = side_of(a, in->type.order), y = side_of(a, want);
+  bool again = false; /* windows after the first of the same shared loops */
+  while (x.at < x.n && y.at < y.n && y.loop[y.at].dim >= 0 &&
+         same_range(in->type.order, want, y.loop[y.at].dim) &&
+         match(&x, &y)) {
+    again |= y.at > 0 ||
+             st_sym_max(y.loop[y.at].trip, m->ctx, m->chunk) > 1;
+    x.at++;
+    y.at++;
+  }
+  c->shared = x.at;
+  c->fill = with_loops(a, in->type.order, &x);
+  c->drain = with_loops(a, want, &y);
+  c->banks = again ? 2 : 1;
+  StItensor f = elements(a, &c->fill, c->shared);
+  StItensor d = elements(a, &c->drain, c->shared);
+  memcpy(d.origin, f.origin, (size_t)f.rank * sizeof *f.origin);
+  bool whole = true;
+  for (int i = 0; i < f.rank; i++)
+    whole &= same_range(in->type.order, want, i);
+  c->flow = whole && st_itensor_same(a, &f, &d);
+  size_window(m, c);
+  StType *t = &op->result[0]->type;
+  *t = in->type;
+  t->order = ST_NEW(a, StItensor);
+  *t->order = *want;
+  return op;
+}

@@ -1,0 +1,15 @@
+/* Joining a stream to a port of another order (doc/converters.md). */
+#ifndef ST_PASS_CONVERT_H
+#define ST_PASS_CONVERT_H
+
+#include "ir/ir.h"
+
+/* A converter from stream `in` to the order `want` (of the same tensor, or a
+ * box of it), not yet appended to the module. The shared outer loops are as
+ * many as the two orders have in common, loops being split where one side has
+ * a boundary inside the other's, so that the window is the smallest box that
+ * one buffer can serve (the window of each data dim shrinks by each shared
+ * loop over it). */
+StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want);
+
+#endif
