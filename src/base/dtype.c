@@ -1,0 +1,37 @@
+/* Element types. */
+#include "base/dtype.h"
+
+#include <string.h>
+
+static const struct {
+  const char *name, *file;
+  int bits;
+} types[ST_DTYPE_COUNT] = {
+    [ST_F32] = {"f32", "F32", 32},    [ST_F16] = {"f16", "F16", 16},
+    [ST_BF16] = {"bf16", "BF16", 16}, [ST_F64] = {"f64", "F64", 64},
+    [ST_I1] = {"i1", "BOOL", 1},      [ST_I4] = {"i4", "I4", 4},
+    [ST_I8] = {"i8", "I8", 8},        [ST_I16] = {"i16", "I16", 16},
+    [ST_I32] = {"i32", "I32", 32},    [ST_I64] = {"i64", "I64", 64},
+};
+
+const char *st_dtype_name(StDtype t) { return types[t].name; }
+
+bool st_dtype_parse(const char *name, size_t n, StDtype *t) {
+  for (int i = 0; i < ST_DTYPE_COUNT; i++) {
+    const char *both[] = {types[i].name, types[i].file};
+    for (int k = 0; k < 2; k++)
+      if (strlen(both[k]) == n && !memcmp(both[k], name, n)) {
+        *t = (StDtype)i;
+        return true;
+      }
+  }
+  return false;
+}
+
+int st_dtype_bits(StDtype t) { return types[t].bits; }
+
+int st_dtype_bytes(StDtype t) {
+  return types[t].bits < 8 ? 1 : types[t].bits / 8;
+}
+
+bool st_dtype_is_float(StDtype t) { return t <= ST_F64; }
