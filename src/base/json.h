@@ -16,14 +16,15 @@ typedef struct StJsonDoc StJsonDoc;
 
 typedef struct StJson {
   StJsonDoc *doc;
-  const json_t *v;
+  json_t *v;                   /* not owned */
   const struct StJson *parent; /* NULL: the root */
-  const char *key;             /* in an object, else NULL */
-  int index;                   /* in the parent */
+  const char *key;             /* in the parent, if that is an object */
+  int index;                   /* in the parent, if that is an array */
 } StJson;
 
 /* NULL after an error at its place; duplicate keys are errors. Values live in
- * the arena; close releases what jansson holds. */
+ * the arena, strings until close. `text` serves messages and must live until
+ * close. */
 const StJson *st_json_parse(StArena *a, const char *file, const char *text,
                             size_t len, StDiag *diag);
 const StJson *st_json_open(StArena *a, const char *path, StDiag *diag);
@@ -40,8 +41,6 @@ const StJson *st_json_find(const StJson *object, const char *key);
 const StJson *st_json_need(const StJson *object, const char *key);
 const StJson *st_json_item(const StJson *array, int i); /* 0 <= i < count */
 int st_json_count(const StJson *v); /* of an array or object, else 0 */
-/* The i-th member of an object, in the order of the file; its name is key. */
-const StJson *st_json_member(const StJson *object, int i);
 
 bool st_json_is_null(const StJson *v);
 bool st_json_object(const StJson *v);

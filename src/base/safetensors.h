@@ -37,9 +37,9 @@ const StTensor *st_safetensors_find(const StSafetensors *s, const char *name);
 const char *st_safetensors_metadata(const StSafetensors *s, const char *key);
 const char *st_safetensors_path(const StSafetensors *s);
 
-/* Writes the tensors (of dtypes that the format has) in the given order, as
- * st_file_write does; bytes must agree with dtype and shape, names be
- * different. */
+/* Writes the tensors (of dtypes that the format has) as st_file_write does,
+ * larger element types first so that all are aligned. Bytes must agree with
+ * dtype and shape, names be different. */
 bool st_safetensors_write(const char *path, const StTensor *tensors, int n,
                           StDiag *diag);
 
