@@ -1,4 +1,4 @@
-/* Diagnostics. */
+/* Messages to people, with the line of the source that they are about. */
 #include "base/diag.h"
 
 #include <stdarg.h>
@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "base/str.h"
 
-enum { MOST_ERRORS = 20 };
+enum {
+  LINE_WIDTH = 100,   /* bytes of a source line that are shown */
+  LINE_BEFORE = 60,   /* of these, before the caret, if the line is longer */
+  READ_MOST = 1 << 20 /* a line that is longer is not looked for in a file */
+};
 
 typedef struct {
-  const char *file, *text;
+  const char *file, *text; /* text NULL: forgotten */
   size_t len;
 } Source;
 
@@ -45,72 +48,122 @@ int st_diag_errors(const StDiag *d) { return d->errors; }
 
 const char *st_diag_text(const StDiag *d) { return d->text.data; }
 
-void st_diag_add_source(StDiag *d, const char *file, const char *text,
-                        size_t len) {
-  Source s = {st_arena_strdup(d->arena, file), text, len};
-  st_vec_push(d->arena, &d->source, s);
+static Source *find_source(const StDiag *d, const char *file) {
+  for (int i = 0; i < d->source.n; i++)
+    if (!strcmp(d->source.at[i].file, file))
+      return &d->source.at[i];
+  return NULL;
 }
 
-/* The line of `loc` and a caret under its column. */
-static void show_source(StStr *out, const StDiag *d, StLoc loc) {
-  const Source *s = NULL;
-  for (int i = 0; i < d->source.n; i++)
-    if (!strcmp(d->source.at[i].file, loc.file))
-      s = &d->source.at[i];
-  if (!s || loc.line < 1)
-    return;
-  const char *at = s->text, *end = s->text + s->len;
-  for (int line = 1; line < loc.line && at < end; line++) {
-    const char *next = memchr(at, '\n', (size_t)(end - at));
-    at = next ? next + 1 : end;
+void st_diag_add_source(StDiag *d, const char *file, const char *text,
+                        size_t len) {
+  Source *old = find_source(d, file);
+  if (old) {
+    old->text = text;
+    old->len = len;
+  } else if (text) {
+    Source s = {st_arena_strdup(d->arena, file), text, len};
+    st_vec_push(d->arena, &d->source, s);
   }
-  if (at == end)
-    return;
-  const char *stop = memchr(at, '\n', (size_t)(end - at));
-  int len = (int)((stop ? stop : end) - at);
-  int show = len < 160 ? len : 160;
-  for (int i = 0; i < show; i++) {
-    char c = at[i];
-    st_str_append(out, (unsigned char)c < 32 || c == 127 ? " " : &c, 1);
-  }
-  st_str_append(out, "\n", 1);
-  if (loc.col >= 1 && loc.col <= show + 1)
-    st_str_printf(out, "%*s^\n", loc.col - 1, "");
 }
+
+/* ---- the source line -------------------------------------------------- */
+
+static bool line_of_text(StStr *line, const char *text, size_t len, int n) {
+  const char *at = text, *end = text + len;
+  for (int i = 1; i < n && at; i++) {
+    at = memchr(at, '\n', (size_t)(end - at));
+    at = at ? at + 1 : NULL;
+  }
+  if (!at || at == end)
+    return false;
+  const char *stop = memchr(at, '\n', (size_t)(end - at));
+  st_str_append(line, at, (size_t)((stop ? stop : end) - at));
+  return true;
+}
+
+/* For files that nobody added, such as the user's Python sources. */
+static bool line_of_file(StStr *line, const char *file, int n) {
+  FILE *f = fopen(file, "r");
+  if (!f)
+    return false;
+  int at = 1, c = 0;
+  while (at <= n && line->len < READ_MOST && (c = getc(f)) != EOF) {
+    char byte = (char)c;
+    if (at == n && c != '\n')
+      st_str_append(line, &byte, 1);
+    at += c == '\n';
+  }
+  fclose(f);
+  return line->len > 0 && line->len < READ_MOST;
+}
+
+/* The line of `loc` and a caret under its column; of a long line the part
+ * around the column. */
+static void show_source(StStr *out, const StDiag *d, StLoc loc) {
+  if (!loc.file || loc.line < 1)
+    return;
+  StStr line;
+  st_str_init(&line);
+  const Source *s = find_source(d, loc.file);
+  bool found = s && s->text ? line_of_text(&line, s->text, s->len, loc.line)
+                            : line_of_file(&line, loc.file, loc.line);
+  if (found) {
+    size_t col = loc.col > 0 ? (size_t)loc.col - 1 : 0;
+    size_t from = line.len > LINE_WIDTH && col > LINE_BEFORE && col <= line.len
+                      ? col - LINE_BEFORE
+                      : 0;
+    size_t n = line.len - from < LINE_WIDTH ? line.len - from : LINE_WIDTH;
+    for (size_t i = 0; i < n; i++) {
+      unsigned char c = (unsigned char)line.data[from + i];
+      line.data[from + i] = c < 32 || c == 127 ? ' ' : (char)c;
+    }
+    st_str_append(out, line.data + from, n);
+    st_str_append(out, "\n", 1);
+    if (loc.col > 0 && col - from <= n)
+      st_str_printf(out, "%*s^\n", (int)(col - from), "");
+  }
+  st_str_free(&line);
+}
+
+/* ---- messages --------------------------------------------------------- */
 
 static void emit(StDiag *d, StLoc loc, const char *kind, const char *fmt,
                  va_list args) {
-  StStr line;
-  st_str_init(&line);
+  size_t from = d->text.len;
   if (loc.file) {
-    st_str_printf(&line, "%s:", loc.file);
+    st_str_printf(&d->text, "%s:", loc.file);
     if (loc.line > 0)
-      st_str_printf(&line, "%d:", loc.line);
+      st_str_printf(&d->text, "%d:", loc.line);
     if (loc.line > 0 && loc.col > 0)
-      st_str_printf(&line, "%d:", loc.col);
-    st_str_append(&line, " ", 1);
+      st_str_printf(&d->text, "%d:", loc.col);
+    st_str_append(&d->text, " ", 1);
   }
-  st_str_printf(&line, "%s: ", kind);
-  char text[2048];
-  vsnprintf(text, sizeof text, fmt, args);
-  st_str_printf(&line, "%s\n", text);
-  if (loc.file)
-    show_source(&line, d, loc);
-  st_str_append(&d->text, line.data, line.len);
-  if (d->out)
-    fwrite(line.data, 1, line.len, d->out);
-  st_str_free(&line);
+  st_str_printf(&d->text, "%s: ", kind);
+  st_str_vprintf(&d->text, fmt, args);
+  st_str_append(&d->text, "\n", 1);
+  show_source(&d->text, d, loc);
+  if (d->out) {
+    fwrite(d->text.data + from, 1, d->text.len - from, d->out);
+    fflush(d->out);
+  }
+}
+
+static void say(StDiag *d, const char *kind, const char *fmt, ...)
+    ST_PRINTF(3, 4);
+
+static void say(StDiag *d, const char *kind, const char *fmt, ...) {
+  va_list args;
+  va_start(args, fmt);
+  emit(d, (StLoc){0}, kind, fmt, args);
+  va_end(args);
 }
 
 void st_error(StDiag *d, StLoc loc, const char *fmt, ...) {
   d->errors++;
-  d->quiet = d->errors > MOST_ERRORS;
-  if (d->errors == MOST_ERRORS + 1) {
-    static const char more[] = "note: further errors are left out\n";
-    st_str_append(&d->text, more, sizeof more - 1);
-    if (d->out)
-      fputs(more, d->out);
-  }
+  d->quiet = d->errors > ST_DIAG_LIMIT;
+  if (d->errors == ST_DIAG_LIMIT + 1)
+    say(d, "note", "more errors follow, which are not shown");
   if (d->quiet)
     return;
   va_list args;
@@ -120,7 +173,9 @@ void st_error(StDiag *d, StLoc loc, const char *fmt, ...) {
 }
 
 void st_warning(StDiag *d, StLoc loc, const char *fmt, ...) {
-  d->quiet = false;
+  d->quiet = d->errors > ST_DIAG_LIMIT;
+  if (d->quiet)
+    return;
   va_list args;
   va_start(args, fmt);
   emit(d, loc, "warning", fmt, args);
@@ -136,24 +191,26 @@ void st_note(StDiag *d, const char *fmt, ...) {
   va_end(args);
 }
 
-_Noreturn void st_fatal(const char *fmt, ...) {
+void st_fatal(const char *fmt, ...) {
   va_list args;
+  fflush(stdout);
   va_start(args, fmt);
   fputs("streamtensor: fatal: ", stderr);
   vfprintf(stderr, fmt, args);
   fputs("\n", stderr);
   va_end(args);
-  exit(70);
+  exit(ST_EXIT_OURS);
 }
 
-_Noreturn void st_bug(const char *file, int line, const char *fmt, ...) {
+void st_bug(const char *file, int line, const char *fmt, ...) {
   va_list args;
+  fflush(stdout);
   va_start(args, fmt);
   fprintf(stderr, "streamtensor: internal error at %s:%d: ", file, line);
   vfprintf(stderr, fmt, args);
-  fputs("\nThis is a defect of streamtensor, not of your model; please report "
-        "it with the command that you ran.\n",
+  fputs("\nThis is a defect of streamtensor, not of your model. Please report "
+        "it, with the command that you ran.\n",
         stderr);
   va_end(args);
-  exit(70);
+  exit(ST_EXIT_OURS);
 }

@@ -7,13 +7,13 @@
 #include "base/arena.h"
 
 typedef struct StStr {
-  char *data; /* len bytes and a zero byte; never NULL */
+  char *data; /* len bytes and a zero byte */
   size_t len;
-  size_t cap; /* 0: data is not owned (the empty string) */
+  size_t cap; /* bytes of data */
 } StStr;
 
 void st_str_init(StStr *s);
-void st_str_free(StStr *s);  /* and leaves it empty */
+void st_str_free(StStr *s);  /* init before using it again */
 void st_str_clear(StStr *s); /* keeps the storage */
 void st_str_append(StStr *s, const void *data, size_t n);
 void st_str_printf(StStr *s, const char *fmt, ...) ST_PRINTF(2, 3);
