@@ -140,20 +140,20 @@ static void report_wait(StArena *a, const StProcessNet *net, const StWait *w,
       w->stream < 0 ? "" : st_stream_name(a, &net->stream[w->stream]);
   switch (w->kind) {
   case ST_WAIT_EMPTY:
-    st_note(diag, p->op->loc, "%s waits for a token of stream %s, which is "
+    st_note(diag, "%s waits for a token of stream %s, which is "
             "empty, from %s", who, stream, on);
     break;
   case ST_WAIT_FULL:
-    st_note(diag, p->op->loc, "%s waits for a free slot of stream %s, which "
+    st_note(diag, "%s waits for a free slot of stream %s, which "
             "holds %lld of %lld tokens, from %s", who, stream,
             (long long)w->fill, (long long)w->depth, on);
     break;
   case ST_WAIT_FILL:
-    st_note(diag, p->op->loc, "%s waits until %s has written the window", who,
+    st_note(diag, "%s waits until %s has written the window", who,
             on);
     break;
   case ST_WAIT_DRAIN:
-    st_note(diag, p->op->loc, "%s waits until %s has emptied a window", who,
+    st_note(diag, "%s waits until %s has emptied a window", who,
             on);
     break;
   }
@@ -172,11 +172,11 @@ void st_deadlock_report(const StProcessNet *net, const StDeadlock *d,
   for (int i = 0; i < d->nwaits; i++)
     report_wait(a, net, &d->wait[i], diag);
   if (d->enlarge >= 0)
-    st_note(diag, op->loc, "depth %lld of stream %s, now %lld, frees it",
+    st_note(diag, "depth %lld of stream %s, now %lld, frees it",
             (long long)d->enlarge_to,
             st_stream_name(a, &net->stream[d->enlarge]),
             (long long)net->stream[d->enlarge].depth);
   else if (!d->starved)
-    st_note(diag, op->loc, "no single stream's depth frees it");
+    st_note(diag, "no single stream's depth frees it");
   st_arena_free(a);
 }

@@ -261,6 +261,7 @@ const StTarget *st_target_parse(StArena *arena, const char *file,
     st_error(diag, loc, "a memory channel moves less than a bit a cycle");
     l.ok = false;
   }
+  st_diag_add_source(diag, loc.file, NULL, 0); /* the arena may go first */
   if (!l.ok)
     return NULL;
   t->path = loc.file;
@@ -350,7 +351,7 @@ const StTarget *st_target_load(StArena *arena, const char *name,
       for (int i = 0; i < v.n; i++)
         st_str_printf(&known, "%s%s", i ? ", " : "", v.at[i]);
       st_error(diag, (StLoc){0}, "unknown target '%s'", name);
-      st_note(diag, (StLoc){0}, "known targets: %s", known.data);
+      st_note(diag, "known targets: %s", known.data);
       st_str_free(&known);
       return NULL;
     }

@@ -137,7 +137,7 @@ static bool read_item(Reader *r) {
     const StTomlItem *old = &r->out->at[i];
     if (!strcmp(old->key, item.key) && !strcmp(old->section, item.section)) {
       st_error(r->diag, item.loc, "'%s' is set twice", item.key);
-      st_note(r->diag, old->loc, "the first time here");
+      st_note(r->diag, "the first time in line %d", old->loc.line);
       return r->ok = false;
     }
   }

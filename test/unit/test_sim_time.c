@@ -91,68 +91,6 @@ static void test_random_nets(void **state) {
   assert_true(ended > 1000);
 }
 
-/* The walker against the definition of the ends, beat by beat. */
-static bool end_moves(const StProcess *p, const StEnd *e, int64_t beat) {
-  int64_t rest = beat;
-  for (int l = p->nloops - 1; l >= 0; l--) {
-    int64_t i = rest % p->trip[l];
-    rest /= p->trip[l];
-    if (l >= e->level && i)
-      return false;
-    if (e->last && e->last[l] && i != p->trip[l] - 1)
-      return false;
-    if (l == e->guard_loop && (i < e->lo.c || i >= e->hi.c))
-      return false;
-  }
-  return true;
-}
-
-static void check_walker(StArena *a, const StProcess *p, uint64_t *seed) {
-  StWalker w = st_walker_new(a, p);
-  int64_t *in = ST_NEW_N(a, int64_t, (size_t)p->nin);
-  int64_t *out = ST_NEW_N(a, int64_t, (size_t)p->nout);
-  st_walker_start(&w);
-  while (w.run) {
-    int64_t k = 1 + graph_random(seed, (uint32_t)w.run);
-    for (int64_t n = w.beat; n < w.beat + w.run; n++) {
-      int i = 0, o = 0;
-      for (int e = 0; e < p->nin; e++)
-        if (end_moves(p, &p->in[e], n))
-          assert_true(i < w.nin && w.in[i++] == e);
-      for (int e = 0; e < p->nout; e++)
-        if (end_moves(p, &p->out[e], n))
-          assert_true(o < w.nout && w.out[o++] == e);
-      assert_int_equal(i, w.nin);
-      assert_int_equal(o, w.nout);
-    }
-    if (p->partner >= 0)
-      assert_int_equal(w.beat / p->window, (w.beat + w.run - 1) / p->window);
-    for (int e = 0; e < w.nin; e++)
-      in[w.in[e]] += k;
-    for (int e = 0; e < w.nout; e++)
-      out[w.out[e]] += k;
-    st_walker_advance(&w, k);
-  }
-  assert_int_equal(w.beat, p->beats);
-  for (int e = 0; e < p->nin; e++)
-    assert_int_equal(in[e], p->in[e].tokens);
-  for (int e = 0; e < p->nout; e++)
-    assert_int_equal(out[e], p->out[e].tokens);
-}
-
-static void test_walker(void **state) {
-  (void)state;
-  for (uint64_t n = 0; n < 2000; n++) {
-    StArena *a = st_arena_new();
-    uint64_t seed = n;
-    GraphShape shape = {.nodes = 3, .max_depth = 2};
-    StProcessNet *net = graph_new(a, &seed, shape);
-    for (int i = 0; i < net->nprocesses; i++)
-      check_walker(a, &net->process[i], &seed);
-    st_arena_free(a);
-  }
-}
-
 /* A deadlock names a closed cycle; the depth it proposes frees the net and one
  * less does not; where it proposes none, no single depth does. */
 static void check_deadlock(StArena *a, const StProcessNet *net, int *freed,
@@ -204,7 +142,6 @@ static void test_deadlocks(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_walker),
       cmocka_unit_test(test_random_nets),
       cmocka_unit_test(test_deadlocks),
   };

@@ -1,0 +1,238 @@
+/* See sim_module.h. */
+#include "sim_module.h"
+
+#include "analysis/port.h"
+#include "sim_graph.h"
+
+static const StLoc nowhere = {0};
+
+StValue *module_arg(StModule *m, StDtype dtype, int rank, const StSym *shape) {
+  StOp *op = st_op_new(m, ST_OP_ARG, nowhere, 0, NULL, 1);
+  StPort port = {.name = st_arena_printf(m->arena, "a%d", m->arg.n),
+                 .role = ST_ROLE_INPUT, .dtype = dtype, .rank = rank,
+                 .cache = -1, .axis = -1};
+  port.shape = ST_NEW_N(m->arena, StSym, rank);
+  for (int d = 0; d < rank; d++)
+    port.shape[d] = shape[d];
+  op->u.index = (StIndexList){1, ST_NEW(m->arena, int)};
+  op->u.index.index[0] = m->arg.n;
+  st_vec_push(m->arena, &m->arg, port);
+  op->result[0]->type = st_type_tensor(m->arena, dtype, rank, port.shape);
+  st_op_append(m, op);
+  return op->result[0];
+}
+
+static int64_t *row_major(StModule *m, const StType *t) {
+  int64_t *stride = ST_NEW_N(m->arena, int64_t, t->rank + 1), next = 1;
+  for (int d = t->rank - 1; d >= 0; d--) {
+    stride[d] = next;
+    next *= st_sym_max(t->shape[d], m->ctx, m->chunk);
+  }
+  return stride;
+}
+
+static void set_order(StModule *m, StValue *v, const StItensor *order) {
+  v->type.order = ST_NEW(m->arena, StItensor);
+  *v->type.order = *order;
+}
+
+StValue *module_load(StModule *m, StValue *tensor, const StItensor *order) {
+  StOp *op = st_op_new(m, ST_OP_LOAD, nowhere, 1, &tensor, 1);
+  op->u.load = (StLoad){.gather = -1, .layer_dim = -1, .channel = -1,
+                        .stride = row_major(m, &tensor->type)};
+  op->result[0]->type = tensor->type;
+  set_order(m, op->result[0], order);
+  st_op_append(m, op);
+  return op->result[0];
+}
+
+void module_store(StModule *m, StValue *stream) {
+  const StType *t = &stream->type;
+  StOp *op = st_op_new(m, ST_OP_STORE, nowhere, 1, &stream, 0);
+  StPort port = {.name = st_arena_printf(m->arena, "r%d", m->ret.n),
+                 .role = ST_ROLE_OUTPUT, .dtype = t->dtype, .rank = t->rank,
+                 .shape = t->shape, .cache = -1, .axis = -1};
+  op->u.store = (StStore){.layer_dim = -1, .channel = -1,
+                          .stride = row_major(m, t)};
+  op->u.store.index = (StIndexList){1, ST_NEW(m->arena, int)};
+  op->u.store.index.index[0] = m->ret.n;
+  st_vec_push(m->arena, &m->ret, port);
+  st_op_append(m, op);
+}
+
+void module_decide(StModule *m, int64_t depth, int latency) {
+  for (int i = 0; i < m->op.n; i++) {
+    StOp *op = m->op.at[i];
+    op->ii = 1;
+    op->latency = latency;
+    for (int r = 0; r < op->nresults; r++)
+      if (op->result[r]->type.order) {
+        op->result[r]->depth = depth;
+        op->result[r]->memory = ST_MEM_SRL;
+      }
+  }
+}
+
+/* ---- random kernels --------------------------------------------------------- */
+
+enum { MAX_DIMS = 4 };
+
+static int rnd(uint64_t *seed, int lo, int hi) {
+  return lo + (int)graph_random(seed, (uint32_t)(hi - lo + 1));
+}
+
+/* Loops and lanes: each dim is split into up to two loops and a lane, the loops
+ * in random order with a dim's outer loop outside its inner one. */
+static void random_schedule(StModule *m, uint64_t *seed, StNest *n,
+                            int guarded) {
+  StLoop loop[2 * MAX_DIMS];
+  int nloops = 0;
+  n->lane = ST_NEW_N(m->arena, StLane, n->ndims);
+  for (int d = 0; d < n->ndims; d++) {
+    int lanes = d != guarded && rnd(seed, 0, 1) ? rnd(seed, 2, 3) : 1;
+    int inner = d != guarded && rnd(seed, 0, 1) ? rnd(seed, 1, 3) : 1;
+    int outer = rnd(seed, 1, 4);
+    n->dim[d].extent = st_sym_const(lanes * inner * outer);
+    if (lanes > 1)
+      n->lane[n->nlanes++] = (StLane){d, lanes};
+    loop[nloops++] = (StLoop){d, st_sym_const(outer), inner * lanes};
+    if (inner > 1)
+      loop[nloops++] = (StLoop){d, st_sym_const(inner), lanes};
+  }
+  n->loop = ST_NEW_N(m->arena, StLoop, nloops);
+  for (; n->nloops < nloops; n->nloops++) {
+    int pick;
+    bool inner_first;
+    do {
+      pick = rnd(seed, 0, nloops - 1);
+      inner_first = false;
+      for (int i = 0; i < pick; i++)
+        inner_first |= loop[i].dim == loop[pick].dim;
+    } while (loop[pick].dim < 0 || inner_first);
+    n->loop[n->nloops] = loop[pick];
+    loop[pick].dim = -1;
+  }
+}
+
+static int random_subset(uint64_t *seed, const StNest *n, bool parallel_only,
+                         int *dims) {
+  int count = 0;
+  for (int d = 0; d < n->ndims; d++)
+    if (parallel_only ? !n->dim[d].reduction : rnd(seed, 0, 2) > 0)
+      dims[count++] = d;
+  for (int i = count - 1; i > 0; i--) {
+    int j = rnd(seed, 0, i), t = dims[i];
+    dims[i] = dims[j];
+    dims[j] = t;
+  }
+  return count;
+}
+
+static StAffine *map_of(StModule *m, int n, const int *dims) {
+  StAffine *map = ST_NEW_N(m->arena, StAffine, n + 1);
+  for (int i = 0; i < n; i++)
+    map[i] = st_affine_dim(m->arena, dims[i]);
+  return map;
+}
+
+static StType type_of(StModule *m, const StNest *n, int rank, const int *dims) {
+  StSym shape[MAX_DIMS];
+  for (int i = 0; i < rank; i++)
+    shape[i] = n->dim[dims[i]].extent;
+  return st_type_tensor(m->arena, ST_F32, rank, shape);
+}
+
+static void make_body(StModule *m, StNest *n, int inputs, bool reduces) {
+  int value = -1;
+  for (int i = 0; i < inputs; i++)
+    st_expr_push(m, &n->body, (StExpr){.kind = ST_X_ARG, .dtype = ST_F32,
+                                       .arg = {-1, -1, -1}, .operand = i});
+  for (int i = 0; i < inputs; i++)
+    value = i == 0 ? 0
+                   : st_expr_push(m, &n->body,
+                                  (StExpr){.kind = ST_X_MULF, .dtype = ST_F32,
+                                           .arg = {value, i, -1}});
+  n->out[0].yield = value;
+  n->out[0].combine = reduces ? ST_X_ADDF : ST_X_ARG;
+}
+
+StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
+                           bool guards) {
+  StArena *a = m->arena;
+  StNest n = {.ndims = rnd(seed, 1, MAX_DIMS)};
+  bool reduces = false;
+  int guarded = guards ? rnd(seed, 0, n.ndims - 1) : -1;
+  n.dim = ST_NEW_N(a, StDim, n.ndims);
+  for (int d = 0; d < n.ndims; d++)
+    reduces |= n.dim[d].reduction = rnd(seed, 0, 2) == 0;
+  random_schedule(m, seed, &n, guarded);
+  n.in = ST_NEW_N(a, StInput, inputs);
+  n.out = ST_NEW(a, StOutput);
+  StValue *operand[4];
+  for (int i = 0; i < inputs; i++) {
+    int dims[MAX_DIMS], rank = random_subset(seed, &n, false, dims);
+    n.in[i].map = map_of(m, rank, dims);
+    n.in[i].guard = (StGuard){.dim = -1};
+    StType t = type_of(m, &n, rank, dims);
+    bool walks = false;
+    for (int k = 0; k < rank; k++)
+      walks |= dims[k] == guarded;
+    if (walks && rnd(seed, 0, 1)) {
+      int extent = (int)n.dim[guarded].extent.c, lo = rnd(seed, 0, extent - 1);
+      n.in[i].guard = (StGuard){guarded, st_sym_const(lo),
+                                st_sym_const(rnd(seed, lo + 1, extent))};
+    }
+    operand[i] = module_arg(m, ST_F32, t.rank, t.shape);
+  }
+  make_body(m, &n, inputs, reduces);
+  StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, inputs, operand, 1);
+  int dims[MAX_DIMS], rank = random_subset(seed, &n, true, dims);
+  n.out[0].map = map_of(m, rank, dims);
+  n.out[0].guard = (StGuard){.dim = -1};
+  op->u.nest = n;
+  op->result[0]->type = type_of(m, &n, rank, dims);
+  for (int i = 0; i < inputs; i++) {
+    StItensor order = st_port_input(a, op, i).order;
+    op->operand[i] = module_load(m, operand[i], &order);
+  }
+  st_op_append(m, op);
+  StItensor order = st_port_output(a, op, 0).order;
+  set_order(m, op->result[0], &order);
+  module_store(m, op->result[0]);
+  return op;
+}
+
+/* ---- random orders ---------------------------------------------------------- */
+
+StItensor module_random_order(StArena *a, uint64_t *seed, int rank,
+                              const int64_t *shape, bool again) {
+  StItensor o = {.rank = rank, .elem = ST_NEW_N(a, int64_t, rank + 1),
+                 .origin = ST_NEW_N(a, StSym, rank + 1),
+                 .loop = ST_NEW_N(a, StLoop, 3 * rank + 2)};
+  StLoop loop[16];
+  int n = 0;
+  for (int d = 0; d < rank; d++) {
+    int64_t left = shape[d], step = 1;
+    o.elem[d] = 1;
+    for (int part = 0; left > 1; part++) {
+      int64_t f = rnd(seed, 1, (int)left);
+      while (left % f)
+        f--;
+      f = part == 2 ? left : f;
+      if (part == 0)
+        o.elem[d] = f;
+      else if (f > 1)
+        loop[n++] = (StLoop){d, st_sym_const(f), step};
+      step *= f;
+      left /= f;
+    }
+  }
+  if (again)
+    loop[n++] = (StLoop){-1, st_sym_const(rnd(seed, 2, 3)), 0};
+  for (; n > 0; n--) {
+    int pick = rnd(seed, 0, n - 1);
+    o.loop[o.nloops++] = loop[pick];
+    loop[pick] = loop[n - 1];
+  }
+  return o;
+}
