@@ -16,19 +16,19 @@ StSym st_sym_const(int64_t c) { return (StSym){c, 0, 0}; }
 
 StSym st_sym_add(StSym a, StSym b) {
   StSym s;
-  bool over = __builtin_add_overflow(a.c, b.c, &s.c) |
-              __builtin_add_overflow(a.p, b.p, &s.p) |
-              __builtin_add_overflow(a.t, b.t, &s.t);
-  ST_CHECK(!over, "a size is beyond 64 bits");
+  ST_CHECK(!__builtin_add_overflow(a.c, b.c, &s.c) &&
+               !__builtin_add_overflow(a.p, b.p, &s.p) &&
+               !__builtin_add_overflow(a.t, b.t, &s.t),
+           "a size is beyond 64 bits");
   return s;
 }
 
 StSym st_sym_scale(StSym a, int64_t by) {
   StSym s;
-  bool over = __builtin_mul_overflow(a.c, by, &s.c) |
-              __builtin_mul_overflow(a.p, by, &s.p) |
-              __builtin_mul_overflow(a.t, by, &s.t);
-  ST_CHECK(!over, "a size is beyond 64 bits");
+  ST_CHECK(!__builtin_mul_overflow(a.c, by, &s.c) &&
+               !__builtin_mul_overflow(a.p, by, &s.p) &&
+               !__builtin_mul_overflow(a.t, by, &s.t),
+           "a size is beyond 64 bits");
   return s;
 }
 
