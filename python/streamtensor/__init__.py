@@ -1,0 +1,3 @@
+"""StreamTensor: PyTorch models as streaming dataflow accelerators."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,64 @@
+"""python -m streamtensor: the parts of the command that need Python."""
+
+import argparse
+import os
+import sys
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="streamtensor export",
+        description="Export a model from PyTorch to a package.",
+        epilog="MODEL is a directory with a Hugging Face checkpoint "
+               "(safetensors or GGUF), or FILE.py:FUNCTION where FUNCTION() "
+               "returns (module, example inputs).")
+    parser.add_argument("model", metavar="MODEL")
+    parser.add_argument("-o", "--output", required=True, metavar="PKG",
+                        help="directory of the package to write")
+    parser.add_argument("--chunk", type=int, metavar="T",
+                        help="tokens of a prefill step (default 16)")
+    parser.add_argument("--ctx", type=int, metavar="N",
+                        help="longest context (default: the model's, at most "
+                             "1024)")
+    parser.add_argument("--config-only", action="store_true",
+                        help="build the model from config.json alone, "
+                             "without weights")
+    parser.add_argument("--random-weights", type=int, metavar="SEED",
+                        help="with --config-only: write random weights")
+    return parser
+
+
+def export(argv):
+    args = _parser().parse_args(argv)
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    from .errors import ExportError
+    from . import export as exporter
+    try:
+        if args.random_weights is not None and not args.config_only:
+            raise ExportError("--random-weights goes with --config-only")
+        if ".py:" in args.model:
+            exporter.export_module(args.model, args.output)
+        else:
+            exporter.export_causal_lm(args.model, args.output, args.chunk,
+                                      args.ctx, args.config_only,
+                                      args.random_weights)
+    except ExportError as e:
+        print(f"{args.model}: error: {e}", file=sys.stderr)
+        return 1
+    except OSError as e:
+        print(f"{e.filename or args.output}: error: {e.strerror}",
+              file=sys.stderr)
+        return 1
+    return 0
+
+
+def main():
+    if len(sys.argv) < 2 or sys.argv[1] != "export":
+        print("usage: python -m streamtensor export ...", file=sys.stderr)
+        return 2
+    return export(sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

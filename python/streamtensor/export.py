@@ -1,0 +1,348 @@
+"""streamtensor export: a model to a package."""
+
+import importlib.util
+import json
+import os
+import sys
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
+
+from . import lower, package, step
+from .errors import ExportError
+
+TOLERANCE = 1e-3  # of the logits of the step against the model's own
+
+
+def say(message):
+    print(f"export: {message}", file=sys.stderr, flush=True)
+
+
+# ---- loading ---------------------------------------------------------------
+
+
+def _gguf_file(directory):
+    names = sorted(n for n in os.listdir(directory) if n.endswith(".gguf"))
+    return names[0] if names else None
+
+
+def load_model(directory):
+    """The causal LM of a local checkpoint directory, in f32."""
+    from transformers import AutoModelForCausalLM
+    if not os.path.isdir(directory):
+        raise ExportError(f"{directory} is not a directory")
+    gguf = None
+    if not os.path.exists(os.path.join(directory, "config.json")):
+        gguf = _gguf_file(directory)
+        if gguf is None:
+            raise ExportError(f"{directory} has neither config.json nor a "
+                              ".gguf file")
+    try:
+        kwargs = {"gguf_file": gguf} if gguf else {}
+        model = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=torch.float32, local_files_only=True, **kwargs)
+    except Exception as e:
+        raise ExportError(f"cannot load {directory}: {e}") from e
+    return model.float().eval()
+
+
+def build_model(directory, seed):
+    """The model of a configuration; without a seed its parameters are empty."""
+    from transformers import AutoConfig, AutoModelForCausalLM
+    try:
+        config = AutoConfig.from_pretrained(directory, local_files_only=True)
+    except Exception as e:
+        raise ExportError(f"cannot read {directory}/config.json: {e}") from e
+    with FakeParameters():
+        model = AutoModelForCausalLM.from_config(config)
+    model = model.eval()
+    return model
+
+
+class FakeParameters:
+    """Parameters made meanwhile have a shape and no memory; buffers are real.
+    """
+
+    def __enter__(self):
+        self.saved = torch.nn.Module.register_parameter
+        saved = self.saved
+
+        def register(module, name, param):
+            if param is not None and param.device.type != "meta":
+                param = torch.nn.Parameter(
+                    torch.empty_like(param, device="meta",
+                                     dtype=torch.float32),
+                    requires_grad=False)
+            saved(module, name, param)
+
+        torch.nn.Module.register_parameter = register
+        return self
+
+    def __exit__(self, *error):
+        torch.nn.Module.register_parameter = self.saved
+
+
+def random_tensor(name, like, seed):
+    """Deterministic values of a parameter's shape."""
+    generator = torch.Generator().manual_seed(
+        (seed * 1000003 + int.from_bytes(name.encode()[-6:], "little"))
+        % (1 << 62))
+    t = torch.randn(like.shape, generator=generator, dtype=torch.float32)
+    if t.dim() <= 1:
+        return 1.0 + 0.1 * t if name.endswith("weight") else 0.1 * t
+    return t / like.shape[-1] ** 0.5
+
+
+# ---- causal language models ------------------------------------------------
+
+
+def _cache_shapes(model, function, params):
+    """(heads, key dim, value dim) of each layer's cache, seen in one token."""
+    layers = model.config.get_text_config().num_hidden_layers
+    probe = step.ProbeCache(layers)
+    with torch.no_grad():
+        function.run(params, torch.zeros(1, 1, dtype=torch.int64),
+                     torch.tensor(0), probe)
+    return probe.shapes()
+
+
+def _limits(model, chunk, ctx):
+    most = getattr(model.config.get_text_config(), "max_position_embeddings",
+                   None) or 1024
+    if ctx is None:
+        ctx = min(most, 1024)
+    if ctx > most:
+        raise ExportError(f"--ctx {ctx} is beyond the model's maximum of "
+                          f"{most} positions")
+    if ctx < 2:
+        raise ExportError("--ctx must be at least 2")
+    chunk = min(16 if chunk is None else chunk, ctx)
+    if chunk < 1:
+        raise ExportError("--chunk must be at least 1")
+    return chunk, ctx
+
+
+def _example(params, shapes, T, P):
+    ids = torch.zeros(1, T, dtype=torch.int64)
+    past = [(torch.zeros(1, kv, P, k), torch.zeros(1, kv, P, v))
+            for kv, k, v in shapes]
+    return (params, ids, torch.tensor(P), past)
+
+
+def _windows(model):
+    """True if some layer looks back over a window only."""
+    config = model.config.get_text_config()
+    return getattr(config, "sliding_window", None) is not None
+
+
+def _ports(params, shapes, vocab):
+    arguments = [package.port(name, "param", t.dtype, t.shape)
+                 for name, t in params.items()]
+    arguments.append(package.port("ids", "tokens", torch.int64, [1, "T"]))
+    arguments.append(package.port("position", "position", torch.int64, []))
+    results = [package.port("logits", "logits", torch.float32, [1, vocab])]
+    for i, (kv, k, v) in enumerate(shapes):
+        for which, dim in (("k", k), ("v", v)):
+            results.append(package.port(
+                f"rows.{which}{i}", "cache-rows", torch.float32,
+                [1, kv, "T", dim], argument=len(arguments), axis=2))
+            arguments.append(package.port(
+                f"cache.{which}{i}", "cache", torch.float32,
+                [1, kv, "P", dim], layer=i, which=which))
+    return arguments, results
+
+
+def _compare(model, function, params, shapes, chunk, ctx):
+    """The step's logits against the model's own, chunk by chunk."""
+    vocab = model.config.get_text_config().vocab_size
+    generator = torch.Generator().manual_seed(1)
+    window = getattr(model.config.get_text_config(), "sliding_window", None)
+    length = min(ctx, max(chunk + 3, (window or 0) + 5), 96)
+    ids = torch.randint(0, vocab, (1, length), generator=generator)
+    past = [(torch.zeros(1, kv, 0, k), torch.zeros(1, kv, 0, v))
+            for kv, k, v in shapes]
+    worst, at = 0.0, 0
+    implementation = model.config._attn_implementation
+    model.set_attn_implementation("eager")
+    with torch.no_grad():
+        want = model(ids, use_cache=False).logits[0]
+    model.set_attn_implementation(implementation)
+    with torch.no_grad():
+        while at < length:
+            T = min(chunk, length - at)
+            logits, rows = function(params, ids[:, at:at + T],
+                                    torch.tensor(at), past)
+            at += T
+            worst = max(worst, (logits[0] - want[at - 1]).abs().max().item())
+            past = [(torch.cat([a, k], 2), torch.cat([b, v], 2))
+                    for (a, b), (k, v) in zip(past, rows)]
+    if not worst <= TOLERANCE:
+        raise ExportError(
+            f"the exported step differs from the model's own logits by "
+            f"{worst:.3g} (at most {TOLERANCE} is accepted): the model does "
+            "something in its attention or cache that the step does not")
+    say(f"the step agrees with the model over {length} tokens "
+        f"(largest difference {worst:.2g})")
+
+
+def export_causal_lm(directory, output, chunk=None, ctx=None,
+                     config_only=False, random_weights=None):
+    """Export a Hugging Face causal LM; see `streamtensor export --help`."""
+    say(f"loading {directory}")
+    if config_only:
+        model = build_model(directory, random_weights)
+    else:
+        model = load_model(directory)
+    chunk, ctx = _limits(model, chunk, ctx)
+    attention = step.attach(model)
+    attention.windowed = _windows(model)
+    params = step.state(model)
+    function = step.Step(model, attention)
+    traced = params
+    if config_only:
+        mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
+        traced = {n: _without_memory(mode, t) for n, t in params.items()}
+    shapes = _cache_shapes(model, function, traced)
+    if not config_only:
+        _compare(model, function, params, shapes, chunk, ctx)
+    say("tracing")
+    T = torch.export.Dim("T", min=1, max=max(chunk, 8))
+    P = torch.export.Dim("P", min=0, max=max(ctx, 16))
+    free = [({2: P}, {2: P}) for _ in shapes]
+    dynamic = ({k: {} for k in params}, {1: T}, {}, free)
+    example = _example(traced, shapes, 5, 7)
+    program = lower.export(function, example, dynamic)
+    say("lowering")
+    text = lower.to_linalg(program, "step")
+    vocab = model.get_output_embeddings().weight.shape[0] \
+        if model.get_output_embeddings() is not None \
+        else model.config.get_text_config().vocab_size
+    arguments, results = _ports(params, shapes, vocab)
+    weights = None
+    if not config_only:
+        weights = {n: t.contiguous() for n, t in params.items()}
+    elif random_weights is not None:
+        weights = {n: (random_tensor(n, t, random_weights)
+                       if t.device.type == "meta" else t.contiguous())
+                   for n, t in params.items()}
+    config = model.config
+    eos = config.eos_token_id
+    eos = [] if eos is None else eos if isinstance(eos, list) else [eos]
+    description = {
+        "format": "streamtensor-package", "version": 1, "kind": "causal-lm",
+        "entry": "step",
+        "symbols": {"T": {"min": 1, "max": chunk},
+                    "P": {"min": 0, "max": ctx}},
+        "arguments": arguments, "results": results,
+        "weights": "weights.safetensors" if weights is not None else None,
+        "vocab": vocab, "bos": config.bos_token_id, "eos": eos, "ctx": ctx,
+        "chunk": chunk,
+        "source": {"architecture": type(model).__name__,
+                   "layers": len(shapes)},
+    }
+    package.write(output, description, text, weights,
+                  _tokenizer_files(directory))
+    say(f"wrote {output}: {len(text) / 1e6:.2f} MB of linalg, "
+        f"{sum(t.numel() for t in params.values()) / 1e6:.2f} M parameters")
+
+
+def _without_memory(mode, t):
+    """A parameter of a configuration as torch.export wants it; buffers have
+    values already."""
+    if t.device.type != "meta":
+        return t
+    with mode:
+        return torch.empty(t.shape, dtype=t.dtype)
+
+
+def _tokenizer_files(directory):
+    """tokenizer.json of the checkpoint, made from a slow tokenizer if need
+    be; nothing if there is no tokenizer."""
+    path = os.path.join(directory, "tokenizer.json")
+    if os.path.exists(path):
+        return [("tokenizer.json", path)]
+    present = set(os.listdir(directory))
+    gguf = _gguf_file(directory)
+    if not gguf and not present & {"tokenizer.model", "vocab.json",
+                                   "tokenizer_config.json"}:
+        return []
+    from transformers import AutoTokenizer
+    try:
+        kwargs = {"gguf_file": gguf} if gguf else {}
+        tokenizer = AutoTokenizer.from_pretrained(
+            directory, local_files_only=True, **kwargs)
+        text = tokenizer.backend_tokenizer.to_str()
+    except Exception as e:  # a model without its tokenizer is still useful
+        say(f"no tokenizer: {e}")
+        return []
+    return [("tokenizer.json", text.encode())]
+
+
+# ---- any module ------------------------------------------------------------
+
+
+def load_function(spec):
+    """FILE.py:FUNCTION -> (module, example inputs)."""
+    path, _, name = spec.rpartition(":")
+    if not os.path.exists(path):
+        raise ExportError(f"{path} does not exist")
+    found = importlib.util.spec_from_file_location("streamtensor_user", path)
+    module = importlib.util.module_from_spec(found)
+    try:
+        found.loader.exec_module(module)
+    except Exception as e:
+        raise ExportError(f"{path}: {type(e).__name__}: {e}") from e
+    if not hasattr(module, name):
+        raise ExportError(f"{path} has no function '{name}'")
+    result = getattr(module, name)()
+    if not (isinstance(result, tuple) and len(result) == 2 and
+            isinstance(result[0], torch.nn.Module)):
+        raise ExportError(f"{name}() must return (module, example inputs)")
+    model, inputs = result
+    return model.eval(), tuple(inputs)
+
+
+class Functional(torch.nn.Module):
+    """module as a function of its parameters and inputs."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = [module]
+
+    def forward(self, params, inputs):
+        return torch.func.functional_call(self.module[0], params, inputs)
+
+
+def _flat_results(value):
+    if isinstance(value, torch.Tensor):
+        return [("output", value)]
+    if isinstance(value, dict):
+        return list(value.items())
+    return [(f"output{i}", v) for i, v in enumerate(value)]
+
+
+def export_module(spec, output):
+    """Export any module with example inputs."""
+    model, inputs = load_function(spec)
+    params = step.state(model)
+    with torch.no_grad():
+        results = _flat_results(model(*inputs))
+    program = lower.export(Functional(model), (params, inputs))
+    text = lower.to_linalg(program, "forward")
+    arguments = [package.port(n, "param", t.dtype, t.shape)
+                 for n, t in params.items()]
+    arguments += [package.port(f"input{i}", "input", t.dtype, t.shape)
+                  for i, t in enumerate(inputs)]
+    description = {
+        "format": "streamtensor-package", "version": 1, "kind": "module",
+        "entry": "forward", "symbols": {}, "arguments": arguments,
+        "results": [package.port(n, "output", t.dtype, t.shape)
+                    for n, t in results],
+        "weights": "weights.safetensors", "vocab": None, "bos": None,
+        "eos": [], "ctx": 0, "chunk": 0,
+        "source": {"architecture": type(model).__name__, "layers": 0},
+    }
+    package.write(output, description, text,
+                  {n: t.contiguous() for n, t in params.items()})
+    say(f"wrote {output}")

@@ -1,0 +1,186 @@
+"""The step function of a causal language model, the same for every family.
+
+A step takes the parameters, the ids of T tokens, their position P and the
+cached keys and values of P tokens, and gives the logits of the last token and
+the T new rows of every cache. It is a pure function: appending the rows is the
+device's work.
+"""
+
+import torch
+from transformers.cache_utils import Cache
+from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
+from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
+
+from .errors import ExportError
+
+ATTENTION = "streamtensor"
+MASKED = -3.0e38  # finite: exp of the difference to any score is 0
+NO_WINDOW = 1 << 30
+
+# Keyword arguments of the attention interface that do not change its result.
+HARMLESS = {
+    "position_ids", "cache_position", "output_attentions", "use_cache",
+    "is_causal", "past_key_values", "position_embeddings", "cu_seq_lens_q",
+    "cu_seq_lens_k", "max_length_q", "max_length_k", "layer_idx",
+    "num_items_in_batch", "return_dict", "output_hidden_states",
+    "logits_to_keep",
+}
+
+
+class StepCache(Cache):
+    """A cache of fixed content that remembers the rows it is given."""
+
+    def __init__(self, past):
+        super().__init__(layers=[])
+        self.past = past
+        self.rows = [None] * len(past)
+
+    def update(self, key_states, value_states, layer_idx, *args, **kwargs):
+        if self.rows[layer_idx] is not None:
+            raise ExportError(f"layer {layer_idx} updates its cache twice; "
+                              "the model cannot be exported as it is")
+        self.rows[layer_idx] = (key_states, value_states)
+        key, value = self.past[layer_idx]
+        return (torch.cat([key, key_states], 2),
+                torch.cat([value, value_states], 2))
+
+    def get_seq_length(self, layer_idx=0):
+        return self.past[0][0].shape[2]
+
+    def get_mask_sizes(self, query_length, layer_idx=0):
+        return self.past[0][0].shape[2] + query_length, 0
+
+    @property
+    def is_compileable(self):
+        return False
+
+    @property
+    def is_sliding(self):
+        return [False] * len(self.past)
+
+    def __len__(self):
+        return len(self.rows)
+
+
+class ProbeCache(StepCache):
+    """An empty cache: the rows tell the shapes of a real one."""
+
+    def __init__(self, layers):
+        super().__init__([None] * layers)
+
+    def update(self, key_states, value_states, layer_idx, *args, **kwargs):
+        self.rows[layer_idx] = (key_states, value_states)
+        return key_states, value_states
+
+    def get_seq_length(self, layer_idx=0):
+        return 0
+
+    def get_mask_sizes(self, query_length, layer_idx=0):
+        return query_length, 0
+
+    def shapes(self):
+        return [(k.shape[1], k.shape[3], v.shape[3]) for k, v in self.rows]
+
+
+class Attention:
+    """Attention for every family: [kv_heads, group, T, head_dim] queries.
+
+    windowed: every layer compares with a window, layers without one with a
+    bound that is never met, so that layers differ in a constant only.
+    """
+
+    def __init__(self):
+        self.windowed = False
+        self.calls = 0
+        self.windows = set()
+        self.shapes = {}
+
+    def __call__(self, module, query, key, value, attention_mask, scaling=None,
+                 dropout=0.0, sliding_window=None, softcap=None, **kwargs):
+        self.calls += 1
+        if attention_mask is not None:
+            raise ExportError("the model adds a mask or bias to its attention "
+                              "scores; that is not supported")
+        for name, given in kwargs.items():
+            if given is not None and name not in HARMLESS:
+                raise ExportError(f"the model's attention needs '{name}', "
+                                  "which is not supported")
+        if dropout and module.training:
+            raise ExportError("the model is in training mode")
+        self.windows.add(sliding_window)
+        heads, T, dim = query.shape[1:]
+        groups, S = key.shape[1:3]
+        size = heads // groups
+        scaling = dim ** -0.5 if scaling is None else scaling
+        q = (query * scaling).reshape(groups, size * T, dim)
+        s = torch.bmm(q, key.reshape(groups, S, dim).transpose(1, 2))
+        if softcap is not None:
+            s = torch.tanh(s / softcap) * softcap
+        s = torch.where(self.visible(T, S, sliding_window),
+                        s.reshape(groups, size, T, S), MASKED)
+        e = torch.exp(s - s.amax(-1, keepdim=True))
+        p = e / e.sum(-1, keepdim=True)
+        v = value.reshape(groups, S, value.shape[-1])
+        o = torch.bmm(p.reshape(groups, size * T, S), v)
+        o = o.reshape(1, heads, T, value.shape[-1])
+        return o.transpose(1, 2), None
+
+    def visible(self, T, S, window):
+        """Token t of the step sees the positions up to its own."""
+        at = torch.arange(T).unsqueeze(1) + (S - T)
+        j = torch.arange(S).unsqueeze(0)
+        keep = j <= at
+        if self.windowed:
+            keep = keep & (j > at - (window or NO_WINDOW))
+        return keep
+
+
+class Step(torch.nn.Module):
+    """forward(params, ids, position, past) -> (logits, rows)."""
+
+    def __init__(self, model, attention):
+        super().__init__()
+        self.model = [model]  # its parameters are arguments, not state
+        self.attention = attention
+
+    def run(self, params, ids, position, cache):
+        self.attention.calls = 0
+        at = (torch.arange(ids.shape[1]) + position).unsqueeze(0)
+        out = torch.func.functional_call(
+            self.model[0], params, (ids,),
+            dict(past_key_values=cache, use_cache=True, position_ids=at,
+                 logits_to_keep=1))
+        if self.attention.calls != len(cache) or None in cache.rows:
+            raise ExportError(
+                f"{type(self.model[0]).__name__} does not use the attention "
+                f"interface of transformers once in each of its {len(cache)} "
+                "layers; it would be exported wrongly")
+        return out.logits[:, -1]
+
+    def forward(self, params, ids, position, past):
+        cache = StepCache(past)
+        return self.run(params, ids, position, cache), cache.rows
+
+
+def attach(model):
+    """Make `model` use our attention; returns the Attention."""
+    attention = Attention()
+
+    def call(*args, **kwargs):
+        return attention(*args, **kwargs)
+
+    ALL_ATTENTION_FUNCTIONS.register(ATTENTION, call)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, lambda *a, **k: None)
+    try:
+        model.set_attn_implementation(ATTENTION)
+    except ValueError as e:
+        raise ExportError(f"{type(model).__name__} has no exchangeable "
+                          f"attention: {e}") from e
+    return attention
+
+
+def state(model):
+    """All parameters and buffers by name, tied ones once."""
+    tensors = dict(model.named_parameters())
+    tensors.update(model.named_buffers())
+    return {name: t.detach() for name, t in tensors.items()}

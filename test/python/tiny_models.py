@@ -1,0 +1,79 @@
+"""Tiny random checkpoints of many families, from their configurations.
+
+usage: tiny_models.py DIR [NAME...]     writes DIR/NAME for each
+
+Weights are large enough that greedy tokens vary, and embeddings differ from
+the head in effect through the final norm's weights.
+"""
+
+import os
+import sys
+
+import torch
+import transformers as t
+
+BASE = dict(hidden_size=32, intermediate_size=48, num_hidden_layers=3,
+            num_attention_heads=4, num_key_value_heads=2, vocab_size=96,
+            max_position_embeddings=64, bos_token_id=1, eos_token_id=2,
+            pad_token_id=0)
+GPT2 = dict(n_embd=32, n_layer=3, n_head=4, vocab_size=96, n_positions=64,
+            bos_token_id=1, eos_token_id=2)
+ONE_HEAD = {k: v for k, v in BASE.items() if k != "num_key_value_heads"}
+
+FAMILIES = {
+    "gpt2": lambda: t.GPT2Config(**GPT2),
+    "llama": lambda: t.LlamaConfig(**BASE),
+    "qwen2": lambda: t.Qwen2Config(**BASE),
+    "qwen3": lambda: t.Qwen3Config(**BASE, head_dim=8),
+    "gemma": lambda: t.GemmaConfig(**BASE, head_dim=8),
+    "gemma2": lambda: t.Gemma2Config(**BASE, head_dim=8, sliding_window=12,
+                                     query_pre_attn_scalar=8),
+    "gemma3": lambda: t.Gemma3TextConfig(
+        **{**BASE, "num_hidden_layers": 7}, head_dim=8, sliding_window=12,
+        query_pre_attn_scalar=8),
+    "mistral": lambda: t.MistralConfig(**BASE, sliding_window=12),
+    "phi": lambda: t.PhiConfig(**BASE),
+    "phi3": lambda: t.Phi3Config(**BASE),
+    "gpt_neox": lambda: t.GPTNeoXConfig(**ONE_HEAD),
+    "opt": lambda: t.OPTConfig(
+        hidden_size=32, ffn_dim=48, num_hidden_layers=3,
+        num_attention_heads=4, vocab_size=96, max_position_embeddings=64,
+        word_embed_proj_dim=32, bos_token_id=1, eos_token_id=2),
+    "stablelm": lambda: t.StableLmConfig(**BASE),
+    "olmo2": lambda: t.Olmo2Config(**BASE),
+    "falcon": lambda: t.FalconConfig(
+        hidden_size=32, num_hidden_layers=3, num_attention_heads=4,
+        vocab_size=96, max_position_embeddings=64, alibi=False,
+        bos_token_id=1, eos_token_id=2),
+    "gptj": lambda: t.GPTJConfig(
+        n_embd=32, n_layer=3, n_head=4, vocab_size=96, n_positions=64,
+        rotary_dim=4, bos_token_id=1, eos_token_id=2),
+    "cohere": lambda: t.CohereConfig(**BASE),
+    "granite": lambda: t.GraniteConfig(**BASE),
+    "smollm3": lambda: t.SmolLM3Config(**BASE),
+    "starcoder2": lambda: t.Starcoder2Config(**BASE, sliding_window=None),
+}
+
+
+def build(name):
+    """The model of a family with seeded weights."""
+    torch.manual_seed(len(name) * 7 + sum(name.encode()))
+    model = t.AutoModelForCausalLM.from_config(FAMILIES[name]()).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.dim() > 1:
+                p.copy_(torch.randn_like(p) * 1.3 / p.shape[-1] ** 0.5)
+            else:
+                p.add_(0.3 * torch.randn_like(p))
+    return model
+
+
+def save(name, directory):
+    path = os.path.join(directory, name)
+    build(name).save_pretrained(path)
+    return path
+
+
+if __name__ == "__main__":
+    for family in sys.argv[2:] or FAMILIES:
+        save(family, sys.argv[1])
