@@ -92,7 +92,8 @@ StCoverage *st_coverage(StArena *arena, const StSignature *sig,
   st_text_close(&text);
   st_module_free(m);
   st_arena_free(scratch);
-  qsort(c->row.at, (size_t)c->row.n, sizeof *c->row.at, by_verdict);
+  if (c->row.n > 0)
+    qsort(c->row.at, (size_t)c->row.n, sizeof *c->row.at, by_verdict);
   for (int i = 0; i < c->row.n; i++)
     c->unsupported += c->row.at[i].reason != NULL;
   return ok ? c : NULL;

@@ -31,6 +31,11 @@ void st_import_refuse(StImport *imp, MlirOperation op, const char *fmt, ...) {
   st_vec_push(imp->scratch, &imp->issue, issue);
 }
 
+void st_import_refuse_size(StImport *imp, MlirOperation op) {
+  if (!imp->blind)
+    st_import_refuse(imp, op, "a size or offset that is not linear in P and T");
+}
+
 static bool same_issue(const StIssue *a, const StIssue *b) {
   return strcmp(a->op, b->op) == 0 && strcmp(a->reason, b->reason) == 0;
 }
@@ -48,8 +53,10 @@ static void report_issue(const StImport *imp, int first) {
     st_str_printf(&more, "%s%s:%d", more.len ? ", " : "", other->loc.file,
                   other->loc.line);
   }
-  st_error(imp->text->diag, issue->loc, "%s is not supported: %s", issue->op,
-           issue->reason);
+  bool is_signature = strncmp(issue->op, "func.", 5) == 0;
+  st_error(imp->text->diag, issue->loc, "%s%s%s",
+           is_signature ? "" : issue->op,
+           is_signature ? "" : " is not supported: ", issue->reason);
   if (n > 0)
     st_note(imp->text->diag, "%d more of this kind%s%s%s", n,
             more.len ? ": " : "", more.len ? more.data : "",
@@ -408,9 +415,15 @@ static bool import_function(StImport *imp) {
     return false;
   for (int i = 0; i < (int)mlirBlockGetNumArguments(body); i++)
     import_argument(imp, i, mlirBlockGetArgument(body, i));
+  if (imp->issue.n > 0)
+    return true;
   for (MlirOperation op = mlirBlockGetFirstOperation(body);
        !mlirOperationIsNull(op); op = mlirOperationGetNextInBlock(op))
     import_operation(imp, op);
+  ST_CHECK(imp->issue.n > 0 ||
+               imp->m->ret.n == (int)mlirOperationGetNumOperands(
+                                    mlirBlockGetTerminator(body)),
+           "import of %s lost a result", imp->text->path);
   return true;
 }
 
@@ -505,9 +518,10 @@ StModule *st_import_linalg(const StSignature *sig, const char *path,
   ok = ok && imp.issue.n == 0;
   if (ok)
     drop_dead(m);
-  else
-    st_module_free(m);
   st_text_close(&text);
   st_arena_free(scratch);
-  return ok ? m : NULL;
+  if (ok)
+    return m;
+  st_module_free(m);
+  return NULL;
 }

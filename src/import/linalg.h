@@ -29,6 +29,7 @@ typedef struct {
   StDiag *diag;
   StArena *arena; /* released after the import */
   StArena *keep;  /* file names of locations */
+  int pipe;       /* where a trial parse sends its errors; 0: it is none */
   ST_VEC(const char *) file;
 } StText;
 
@@ -121,13 +122,16 @@ typedef struct {
   StPtrMap sym_at; /* MLIR value -> index in `sym` */
   ST_VEC(StKnown) sym;
   const void *position; /* the scalar argument that equals P; may be NULL */
-  bool wide; /* arithmetic in f64 became f32 */
+  bool blind; /* a size of a tensor that was not imported was asked for */
+  bool wide;  /* arithmetic in f64 became f32 */
 } StImport;
 
 /* Record that op cannot be imported. Its results stay unknown, and what uses
  * those is passed over without a word. */
 void st_import_refuse(StImport *imp, MlirOperation op, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same for a size, unless that may be the fault of an earlier refusal. */
+void st_import_refuse_size(StImport *imp, MlirOperation op);
 
 /* linalg.c */
 void st_import_set(StImport *imp, MlirValue v, StImported val);

@@ -232,8 +232,10 @@ static int operation(StBodyBuilder *b, MlirOperation op, StDtype dtype) {
   if (st_mlir_is(op, "tensor.extract"))
     return extract(b, op);
   if (st_mlir_is(op, "tensor.dim") || st_mlir_is(op, "affine.apply") ||
-      st_mlir_is(op, "affine.min") || st_mlir_is(op, "affine.max"))
-    return refuse(b, op, "a size that is not linear in P and T");
+      st_mlir_is(op, "affine.min") || st_mlir_is(op, "affine.max")) {
+    st_import_refuse_size(b->imp, op);
+    return -1;
+  }
   return st_body_scalar_op(b, op);
 }
 

@@ -1,5 +1,9 @@
 /* MLIR's C API: a context, parsing with its diagnostics turned into ours, the
  * clean-up pipeline, and small accessors.
+ *
+ * MLIR 19's parser can crash on damaged text (after an error in a transpose's
+ * permutation, for one). So a child process parses first and sends the errors
+ * through a pipe; only text that it survives is parsed here.
  */
 #include "import/linalg.h"
 
@@ -7,7 +11,11 @@
 #include <mlir-c/Diagnostics.h>
 #include <mlir-c/Pass.h>
 #include <mlir-c/RegisterEverything.h>
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/str.h"
 
@@ -53,6 +61,33 @@ static StLoc location(StText *t, MlirLocation loc) {
 
 /* ---- context ------------------------------------------------------------------ */
 
+typedef struct { /* an error on its way from the trial parse */
+  bool good;    /* the last record: the text was parsed */
+  int line, col;
+  size_t file, message; /* bytes that follow */
+} Record;
+
+static void send_all(int fd, const void *data, size_t n) {
+  for (const char *p = data; n > 0;) {
+    ssize_t k = write(fd, p, n);
+    if (k <= 0)
+      _exit(1);
+    p += k;
+    n -= (size_t)k;
+  }
+}
+
+static void send_error(int fd, StLoc loc, const char *message) {
+  const char *file = loc.file ? loc.file : "";
+  Record r = {.line = loc.line,
+              .col = loc.col,
+              .file = strlen(file),
+              .message = strlen(message)};
+  send_all(fd, &r, sizeof r);
+  send_all(fd, file, r.file);
+  send_all(fd, message, r.message);
+}
+
 static MlirLogicalResult report(MlirDiagnostic d, void *user) {
   StText *t = user;
   Printer p = {.arena = t->arena};
@@ -61,10 +96,14 @@ static MlirLogicalResult report(MlirDiagnostic d, void *user) {
   StLoc loc = location(t, mlirDiagnosticGetLocation(d));
   switch (mlirDiagnosticGetSeverity(d)) {
   case MlirDiagnosticError:
-    st_error(t->diag, loc, "%s", message);
+    if (t->pipe)
+      send_error(t->pipe, loc, message);
+    else
+      st_error(t->diag, loc, "%s", message);
     break;
   case MlirDiagnosticWarning:
-    st_warning(t->diag, loc, "%s", message);
+    if (!t->pipe)
+      st_warning(t->diag, loc, "%s", message);
     break;
   case MlirDiagnosticNote:
   case MlirDiagnosticRemark:
@@ -89,12 +128,77 @@ void st_text_close(StText *t) {
   st_diag_add_source(t->diag, t->path, "", 0);
 }
 
+static MlirOperation parse(StText *t) {
+  return mlirOperationCreateParse(
+      t->ctx, mlirStringRefCreate(t->data, t->len), ref(t->path));
+}
+
+/* In the child: silent whatever happens. */
+static _Noreturn void try_parse(StText *t, int fd) {
+  static const int deadly[] = {SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE};
+  for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+    signal(deadly[i], SIG_DFL);
+  if (!freopen("/dev/null", "w", stderr))
+    _exit(1);
+  t->pipe = fd;
+  Record last = {.good = !mlirOperationIsNull(parse(t))};
+  send_all(fd, &last, sizeof last);
+  _exit(0);
+}
+
+static bool receive(int fd, void *data, size_t n) {
+  for (char *p = data; n > 0;) {
+    ssize_t k = read(fd, p, n);
+    if (k < 0 && errno == EINTR)
+      continue;
+    if (k <= 0)
+      return false;
+    p += k;
+    n -= (size_t)k;
+  }
+  return true;
+}
+
+/* Reports what comes through the pipe; was the text parsed? */
+static bool receive_errors(StText *t, int fd) {
+  Record r = {0};
+  while (receive(fd, &r, sizeof r) && !r.good) {
+    char *file = st_arena_alloc(t->arena, r.file + 1);
+    char *message = st_arena_alloc(t->arena, r.message + 1);
+    if (!receive(fd, file, r.file) || !receive(fd, message, r.message))
+      break;
+    st_error(t->diag, (StLoc){r.file ? file : NULL, r.line, r.col}, "%s",
+             message);
+    r.good = false;
+  }
+  return r.good;
+}
+
+/* Does a child process survive the parse, and like the text? */
+static bool survives(StText *t) {
+  int fd[2];
+  if (pipe(fd) != 0)
+    st_fatal("cannot make a pipe");
+  pid_t child = fork();
+  if (child < 0)
+    st_fatal("cannot make a process");
+  if (child == 0)
+    try_parse(t, fd[1]);
+  close(fd[1]);
+  bool good = receive_errors(t, fd[0]);
+  close(fd[0]);
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+    continue;
+  return good;
+}
+
 bool st_text_parse(StText *t) {
   int before = st_diag_errors(t->diag);
-  t->top = mlirOperationCreateParse(t->ctx, mlirStringRefCreate(t->data, t->len),
-                                    ref(t->path));
+  if (survives(t))
+    t->top = parse(t);
   if (mlirOperationIsNull(t->top) && st_diag_errors(t->diag) == before)
-    st_error(t->diag, (StLoc){t->path, 1, 1}, "this is not MLIR text");
+    st_error(t->diag, (StLoc){t->path, 1, 1},
+             "this is not MLIR text, or it is damaged");
   return !mlirOperationIsNull(t->top);
 }
 

@@ -143,6 +143,7 @@ static bool eval_affine_op(StImport *imp, MlirOperation op, StPredicate keep,
 static bool eval_dim(StImport *imp, MlirOperation op, StSym *out) {
   StImported *t = st_import_get(imp, mlirOperationGetOperand(op, 0));
   StSym d;
+  imp->blind |= !t;
   if (!t || !st_import_sym(imp, mlirOperationGetOperand(op, 1), &d) || d.p || d.t ||
       d.c < 0 || d.c >= t->type.rank)
     return false;

@@ -124,7 +124,7 @@ static void import_empty(Tensor *t) {
     if (mlirShapedTypeIsDynamicDim(mt, i) &&
         !st_import_sym(t->imp, mlirOperationGetOperand(t->op, next++),
                        &shape[i])) {
-      refuse(t, "a size that is not linear in P and T");
+      st_import_refuse_size(t->imp, t->op);
       return;
     }
   }
@@ -146,7 +146,7 @@ static void import_expand(Tensor *t) {
   for (int i = 0; i < rank; i++)
     if (!st_import_mixed(t->imp, t->op, "static_output_shape", i, &next,
                          &shape[i])) {
-      refuse(t, "a size that is not linear in P and T");
+      st_import_refuse_size(t->imp, t->op);
       return;
     }
   reshaped(t, rank, shape);
@@ -207,7 +207,7 @@ static void import_reshape(Tensor *t) {
   for (int i = 0; i < rank; i++) {
     shape[i] = st_sym_const(mlirShapedTypeGetDimSize(mt, i));
     if (mlirShapedTypeIsDynamicDim(mt, i) && !shape_entry(t, i, &shape[i])) {
-      refuse(t, "a size that is not linear in P and T");
+      st_import_refuse_size(t->imp, t->op);
       return;
     }
   }
@@ -242,8 +242,9 @@ static bool read_window(Tensor *t, int rank, int first, Window *w) {
          s.p == 0 && s.t == 0;
     w->stride[i] = s.c;
   }
-  return ok || refuse(t, "an offset, size or stride that is not linear in P "
-                         "and T");
+  if (!ok)
+    st_import_refuse_size(t->imp, t->op);
+  return ok;
 }
 
 /* The sizes that a rank-reduced slice keeps. */
@@ -472,7 +473,7 @@ static void import_splat(Tensor *t) {
     if (mlirShapedTypeIsDynamicDim(mt, i) &&
         !st_import_sym(t->imp, mlirOperationGetOperand(t->op, next++),
                        &shape[i])) {
-      refuse(t, "a size that is not linear in P and T");
+      st_import_refuse_size(t->imp, t->op);
       return;
     }
   }

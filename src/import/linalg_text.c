@@ -220,9 +220,10 @@ typedef struct {
   StLoc first, user; /* the innermost frame; the innermost of the user's */
 } Frames;
 
-/* Frames inside the framework say nothing about the model. */
+/* Frames inside the framework, or without a file, say nothing about a model. */
 static bool is_framework(const char *file) {
-  return strstr(file, "/torch/") != NULL;
+  return file[0] == '<' || strncmp(file, "torch/", 6) == 0 ||
+         strstr(file, "/torch/") != NULL;
 }
 
 /* A quoted string at `at` (the opening quote); returns what follows it. */
