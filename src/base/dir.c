@@ -37,19 +37,29 @@ char *st_path_join(StArena *a, const char *dir, const char *name) {
   return st_arena_printf(a, "%s%s%s", dir, dir[n - 1] == '/' ? "" : "/", name);
 }
 
+static int make_one(const char *path) {
+  if (mkdir(path, 0777) == 0)
+    return 0;
+  if (errno == EEXIST) {
+    if (st_path_is_dir(path))
+      return 0;
+    errno = ENOTDIR;
+  }
+  return -1;
+}
+
 /* 0, or -1 with errno set. */
 static int make_dirs(char *path) {
   for (char *p = path + (*path == '/'); *p; p++) {
     if (*p != '/')
       continue;
     *p = 0;
-    int r = mkdir(path, 0777);
-    bool there = r == 0 || st_path_is_dir(path);
+    int r = make_one(path);
     *p = '/';
-    if (!there)
+    if (r < 0)
       return -1;
   }
-  return mkdir(path, 0777) == 0 || st_path_is_dir(path) ? 0 : -1;
+  return make_one(path);
 }
 
 bool st_dir_make(const char *path, StDiag *diag) {
