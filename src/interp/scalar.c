@@ -356,12 +356,17 @@ static Slots constant(const void *p) {
   return (Slots){.any = cast.to};
 }
 
+void st_slots_apply(const StExpr *e, StDtype type0, int64_t n,
+                    const void *const *args, void *result) {
+  Slots none = {0};
+  int nargs = st_scalar_args(e->kind);
+  apply(e, type0, constant(args[0]), nargs > 1 ? constant(args[1]) : none,
+        nargs > 2 ? constant(args[2]) : none, (Slots){.any = result}, (int)n);
+}
+
 void st_scalar_apply(const StExpr *e, StDtype type0, const void *const *args,
                      void *result) {
-  Slots none = {0};
-  int n = st_scalar_args(e->kind);
-  apply(e, type0, constant(args[0]), n > 1 ? constant(args[1]) : none,
-        n > 2 ? constant(args[2]) : none, (Slots){.any = result}, 1);
+  st_slots_apply(e, type0, 1, args, result);
 }
 
 void st_slots_combine(StScalarKind combine, StDtype t, int64_t n, void *acc,

@@ -19,6 +19,9 @@ void st_slots_write(StDtype t, const void *slots, int64_t n, void *memory);
  * the types of e's arguments, `type0` that of the first. */
 void st_scalar_apply(const StExpr *e, StDtype type0, const void *const *args,
                      void *result);
+/* The same on n slots of each argument; `result` may be one of them. */
+void st_slots_apply(const StExpr *e, StDtype type0, int64_t n,
+                    const void *const *args, void *result);
 /* acc = combine(acc, v) for n slots. */
 void st_slots_combine(StScalarKind combine, StDtype t, int64_t n, void *acc,
                       const void *v);
