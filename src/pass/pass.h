@@ -9,6 +9,7 @@ typedef struct {
   const StTarget *target; /* NULL before a target is needed */
   int lanes;              /* vector width that `tile` aims at, elements */
   StDiag *diag;           /* where errors go */
+  struct StStr *certificate; /* of size-fifos; NULL: not wanted */
 } StPassContext;
 
 typedef struct {
