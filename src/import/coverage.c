@@ -38,16 +38,12 @@ static void count(StCoverage *c, StText *t, StArena *a,
     c->operations++;
     if (row->nplaces < ST_COVERAGE_PLACES)
       add_place(row, st_text_statement_loc(t, s));
-    if (!s->known || !st_import_is_known(name))
-      row->reason = "no operation of the accelerator does this";
   }
 }
 
-/* Verdicts of a trial import. An operation that was optimised away, or that
- * came from another, may have no row yet. */
+/* Verdicts of a trial import. An operation that came from another may have no
+ * row yet. */
 static void judge(StCoverage *c, StArena *a, const StImport *imp) {
-  for (int i = 0; i < c->row.n; i++)
-    c->row.at[i].reason = NULL;
   for (int i = 0; i < imp->issue.n; i++) {
     const StIssue *issue = &imp->issue.at[i];
     StCoverageRow *row = row_of(c, a, issue->op);
@@ -81,13 +77,9 @@ StCoverage *st_coverage(StArena *arena, const StSignature *sig,
     StStatements all = {0};
     StImport imp = st_import_new(&text, m, sig);
     st_text_statements(&text, &all);
-    bool strangers = false;
-    for (int i = 0; i < all.n; i++)
-      strangers |= !all.at[i].known;
     count(c, &text, arena, &all);
-    ok = strangers || st_import_run(&imp);
-    if (!strangers && ok)
-      judge(c, arena, &imp);
+    ok = st_import_strangers(&imp, &all) || st_import_run(&imp);
+    judge(c, arena, &imp);
   }
   st_text_close(&text);
   st_module_free(m);

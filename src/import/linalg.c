@@ -346,12 +346,12 @@ static void import_result(StImport *imp, MlirOperation ret, int i) {
 
 static const char *const structural[] = {
     "builtin.module", "func.func",   "func.return",       "arith.constant",
-    "linalg.generic", "linalg.index", "linalg.yield",     "cf.assert",
+    "linalg.generic", "linalg.index", "cf.assert",        "arith.maxui",
     "affine.apply",   "affine.min",  "affine.max",        "arith.divui",
-    "arith.remui",    "arith.maxui", "arith.minui",       "arith.ceildivsi",
+    "arith.remui",    "arith.minui",       "arith.ceildivsi",
     "arith.ceildivui", "ml_program.global"};
 
-bool st_import_is_known(const char *name) {
+static bool is_known(const char *name) {
   for (size_t i = 0; i < sizeof structural / sizeof *structural; i++)
     if (strcmp(structural[i], name) == 0)
       return true;
@@ -378,7 +378,7 @@ static void import_operation(StImport *imp, MlirOperation op) {
   } else if (!st_import_tensor_op(imp, op)) {
     const char *name = st_mlir_name(imp->scratch, op);
     bool is_linalg = strncmp(name, "linalg.", 7) == 0;
-    if (is_linalg || !st_import_is_known(name))
+    if (is_linalg || !is_known(name))
       st_import_refuse(imp, op, "no operation of the accelerator does this");
     else if (has_tensor_result(op))
       st_import_elementwise(imp, op);
@@ -482,24 +482,33 @@ bool st_import_run(StImport *imp) {
   return true;
 }
 
-/* Operations that no dialect of MLIR 19 has: named all at once. */
-static bool report_strangers(StImport *imp) {
-  StStatements all = {0};
-  st_text_statements(imp->text, &all);
+static void add_stranger(StImport *imp, const StStatement *s,
+                         const char *name) {
+  StIssue issue = {.op = name,
+                   .reason = "no operation of the accelerator does this",
+                   .loc = st_text_statement_loc(imp->text, s)};
+  st_vec_push(imp->scratch, &imp->issue, issue);
+}
+
+/* A yield goes with the operation around it. */
+static bool is_yield(MlirStringRef name) {
+  return name.length > 6 &&
+         memcmp(name.data + name.length - 6, ".yield", 6) == 0;
+}
+
+bool st_import_strangers(StImport *imp, const StStatements *all) {
   bool found = false;
-  for (int i = 0; i < all.n; i++)
-    found |= !all.at[i].known;
-  for (int i = 0; found && i < all.n; i++) {
-    const char *name = st_arena_printf(imp->scratch, "%.*s",
-                                       (int)all.at[i].name.length,
-                                       all.at[i].name.data);
-    if (all.at[i].known && st_import_is_known(name))
-      continue;
-    StIssue issue = {.op = name,
-                     .reason = "no operation of the accelerator does this",
-                     .loc = st_text_statement_loc(imp->text, &all.at[i])};
-    st_vec_push(imp->scratch, &imp->issue, issue);
-  }
+  for (int i = 0; i < all->n; i++)
+    found |= !all->at[i].known;
+  for (int yields = 0; found && yields < 2 && imp->issue.n == 0; yields++)
+    for (int i = 0; i < all->n; i++) {
+      const StStatement *s = &all->at[i];
+      const char *name = st_arena_printf(imp->scratch, "%.*s",
+                                         (int)s->name.length, s->name.data);
+      if (is_yield(s->name) ? yields && !s->known
+                            : !s->known || !is_known(name))
+        add_stranger(imp, s, name);
+    }
   return found;
 }
 
@@ -513,7 +522,10 @@ StModule *st_import_linalg(const StSignature *sig, const char *path,
   StText text;
   bool ok = st_text_load(&text, path, scratch, m->arena, diag);
   StImport imp = st_import_new(&text, m, sig);
-  ok = ok && !report_strangers(&imp) && st_import_run(&imp);
+  StStatements all = {0};
+  if (ok)
+    st_text_statements(&text, &all);
+  ok = ok && !st_import_strangers(&imp, &all) && st_import_run(&imp);
   report_issues(&imp);
   ok = ok && imp.issue.n == 0;
   if (ok)

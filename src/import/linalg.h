@@ -149,8 +149,9 @@ StOp *st_import_op(StImport *imp, StOpKind kind, StLoc loc, int noperands,
  * False if that came to nothing (errors were reported). */
 bool st_import_run(StImport *imp);
 StImport st_import_new(StText *t, StModule *m, const StSignature *sig);
-/* Is there a counterpart for this operation at all? */
-bool st_import_is_known(const char *mlir_name);
+/* Are there operations that MLIR does not know? Then the text cannot be
+ * parsed; these, and others without a counterpart, become issues. */
+bool st_import_strangers(StImport *imp, const StStatements *all);
 
 /* linalg_sym.c: integers that are linear in P and T. */
 bool st_import_sym(StImport *imp, MlirValue v, StSym *out);

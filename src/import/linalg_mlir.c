@@ -142,7 +142,8 @@ static _Noreturn void try_parse(StText *t, int fd) {
     _exit(1);
   t->pipe = fd;
   Record last = {.good = !mlirOperationIsNull(parse(t))};
-  send_all(fd, &last, sizeof last);
+  if (last.good)
+    send_all(fd, &last, sizeof last);
   _exit(0);
 }
 
@@ -169,7 +170,6 @@ static bool receive_errors(StText *t, int fd) {
       break;
     st_error(t->diag, (StLoc){r.file ? file : NULL, r.line, r.col}, "%s",
              message);
-    r.good = false;
   }
   return r.good;
 }

@@ -202,9 +202,30 @@ void st_text_statements(const StText *t, StStatements *out) {
   }
 }
 
+/* Where the statement ends: at the end of its line, or, if that opens a
+ * region, of the line with the same indentation that closes it. */
+static const char *statement_end(const StText *t, const char *at) {
+  const char *stop = t->data + t->len, *line = at;
+  while (line > t->data && line[-1] != '\n')
+    line--;
+  size_t indent = strspn(line, " ");
+  const char *end = line_end(at, stop);
+  if (end == at || end[-1] != '{')
+    return end;
+  while (end < stop) {
+    line = end + 1;
+    end = line_end(line, stop);
+    if (strspn(line, " ") == indent && line[indent] == '}')
+      break;
+  }
+  return end;
+}
+
 StLoc st_text_statement_loc(StText *t, const StStatement *s) {
-  const char *end = line_end(s->rest, t->data + t->len), *loc = NULL;
-  for (const char *p = s->rest; (p = find(p, end, " loc(")) != NULL; p++)
+  const char *end = statement_end(t, s->rest), *line = end, *loc = NULL;
+  while (line > s->rest && line[-1] != '\n')
+    line--;
+  for (const char *p = line; (p = find(p, end, " loc(")) != NULL; p++)
     loc = p;
   if (!loc)
     return s->loc;
@@ -267,9 +288,11 @@ static const char *collect_alias(Frames *f, const char *at, int depth) {
   while (isalnum((unsigned char)*end) || *end == '_')
     end++;
   StArena *a = f->t->arena;
-  const char *key = st_arena_printf(a, "\n%.*s = loc(", (int)(end - at), at);
-  const char *stop = f->t->data + f->t->len;
-  const char *def = find(f->t->data, stop, key);
+  const char *key = st_arena_printf(a, "%.*s = loc(", (int)(end - at), at);
+  const char *stop = f->t->data + f->t->len, *def = f->t->data;
+  for (; (def = find(def, stop, key)) != NULL; def++)
+    if (def == f->t->data || def[-1] == '\n')
+      break;
   if (def && depth < 32) {
     const char *body = def + strlen(key);
     collect(f,
