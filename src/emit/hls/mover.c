@@ -83,19 +83,21 @@ static void put_elements(StStr *out, int64_t n, const char *to,
   st_str_printf(out, "      %s = %s;\n    }\n", to, from);
 }
 
-/* Pops an index when all loops from index_level inward are at 0. */
+/* Pops an index when all loops from index_level inward are at 0. One outside
+ * the memory gives zeros. */
 static const char *fetch_index(StStr *out, const StHlsPlan *plan,
                                const StOp *op, const StHlsNest *nest,
                                const StHlsAddress *at, const char *address) {
   StArena *a = plan->a;
   const char *when = st_hls_nest_at_zero(nest, op->u.load.index_level);
-  const StType *t = &op->operand[0]->type;
+  StSym n = op->operand[0]->type.shape[op->u.load.gather];
   if (strcmp(when, "true"))
     st_str_printf(out, "    if (%s)\n  ", when);
-  st_str_printf(out,
-                "    index = st_hls_clamp((int64_t)in1.read()[0], %s);\n",
-                st_hls_sym(a, t->shape[op->u.load.gather]));
-  return st_arena_printf(a, "%" PRId64 " * index + %s", at->gather, address);
+  st_str_printf(out, "    index = in1.read()[0];\n"
+                     "    const bool inside = index >= 0 && index < %s;\n",
+                st_hls_sym(a, n));
+  return st_arena_printf(a, "%" PRId64 " * (inside ? index : 0) + %s",
+                         at->gather, address);
 }
 
 static const char *address_text(StArena *a, const StHlsAddress *at,
@@ -122,14 +124,19 @@ void st_hls_load(StStr *out, const StHlsPlan *plan, const StHlsProcess *p) {
   if (gathers)
     address = fetch_index(out, plan, op, &nest, &at, address);
   if (at.word > 1) {
-    st_str_printf(out, "    out0.write(%s[%s]);\n", name, address);
+    const char *token = st_hls_token(a, op->result[0]);
+    st_str_printf(out, gathers ? "    out0.write(inside ? %s[%s] : %s());\n"
+                               : "    out0.write(%s[%s]);\n",
+                  name, address, token);
   } else {
     st_str_printf(out, "    %s r0;\n", st_hls_token(a, op->result[0]));
     const char *plus = strcmp(offset, "0") ? " + " : "";
     const char *from = st_arena_printf(a, "%s[%s%s%s]", name, address, plus,
                                        *plus ? offset : "");
-    put_elements(out, n, n == 1 ? "r0[0]" : "r0[e]",
-                 rom_element(a, op, from));
+    from = rom_element(a, op, from);
+    if (gathers)
+      from = st_arena_printf(a, "inside ? %s : 0", from);
+    put_elements(out, n, n == 1 ? "r0[0]" : "r0[e]", from);
     st_str_printf(out, "    out0.write(r0);\n");
   }
   st_hls_nest_advance(out, &nest, 4);
