@@ -27,15 +27,23 @@ static int add_process(Net *n, StProcessKind kind, int nloops,
   StLoop *loop = ST_NEW_N(n->a, StLoop, (size_t)nloops);
   for (int l = 0; l < nloops; l++)
     loop[l] = (StLoop){.dim = l, .trip = st_sym_const(trip[l]), .step = 1};
-  StProcess p = {.id = n->process.n, .kind = kind, .op = op, .ii = 1,
-                 .latency = 12, .nloops = nloops, .loop = loop, .nin = nin,
-                 .nout = nout, .partner = -1};
+  StProcess p = {.id = n->process.n,
+                 .kind = kind,
+                 .op = op,
+                 .ii = 1,
+                 .latency = 12,
+                 .nloops = nloops,
+                 .loop = loop,
+                 .nin = nin,
+                 .nout = nout,
+                 .partner = -1};
   p.trip = ST_NEW_N(n->a, int64_t, (size_t)nloops);
   p.in = ST_NEW_N(n->a, StEnd, (size_t)nin);
   p.out = ST_NEW_N(n->a, StEnd, (size_t)nout);
   for (int i = 0; i < nin + nout; i++) {
     StEnd *e = i < nin ? &p.in[i] : &p.out[i - nin];
-    *e = (StEnd){.level = nloops, .guard_loop = -1,
+    *e = (StEnd){.level = nloops,
+                 .guard_loop = -1,
                  .cond = ST_NEW_N(n->a, StCond, (size_t)nloops)};
   }
   st_vec_push(n->a, &n->process, p);
@@ -43,15 +51,20 @@ static int add_process(Net *n, StProcessKind kind, int nloops,
 }
 
 static void connect(Net *n, int producer, int consumer, int in) {
-  StStream s = {.id = n->stream.n, .producer = producer, .consumer = consumer,
-                .in = in, .fifo_latency = 1, .elements = 1};
+  StStream s = {.id = n->stream.n,
+                .producer = producer,
+                .consumer = consumer,
+                .in = in,
+                .fifo_latency = 1,
+                .elements = 1};
   n->process.at[producer].out[0].stream = s.id;
   n->process.at[consumer].in[in].stream = s.id;
   st_vec_push(n->a, &n->stream, s);
 }
 
-/* source, then products whose rows are the next one's columns, then a sink; each
- * with a stream of weights. The vector passes once a token, `rows` tokens. */
+/* source, then products whose rows are the next one's columns, then a sink;
+ * each with a stream of weights. The vector passes once a token, `rows` tokens.
+ */
 static StProcessNet *make_net(StArena *a, int64_t rows, int64_t columns) {
   Net n = {.a = a};
   int64_t trip[2] = {rows, columns}, all = rows * columns;

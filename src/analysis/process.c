@@ -12,7 +12,7 @@
 #include "analysis/port.h"
 #include "ir/itensor.h"
 
-/* ---- making the net --------------------------------------------------------- */
+/* ---- making the net ----------------------------------------------------- */
 
 typedef struct {
   StArena *arena;
@@ -23,16 +23,23 @@ typedef struct {
 
 static StProcess *add_process(Maker *mk, StProcessKind kind, const StOp *op,
                               int nloops, const StLoop *loop) {
-  StProcess p = {.id = mk->process.n, .kind = kind, .op = op,
-                 .ii = op->ii > 0 ? op->ii : 1, .latency = op->latency,
-                 .nloops = nloops, .loop = loop, .partner = -1};
+  StProcess p = {.id = mk->process.n,
+                 .kind = kind,
+                 .op = op,
+                 .ii = op->ii > 0 ? op->ii : 1,
+                 .latency = op->latency,
+                 .nloops = nloops,
+                 .loop = loop,
+                 .partner = -1};
   p.trip = ST_NEW_N(mk->arena, int64_t, (size_t)nloops);
   st_vec_push(mk->arena, &mk->process, p);
   return &mk->process.at[p.id];
 }
 
 static StEnd make_end(Maker *mk, const StProcess *p, int port) {
-  return (StEnd){.stream = -1, .port = port, .level = p->nloops,
+  return (StEnd){.stream = -1,
+                 .port = port,
+                 .level = p->nloops,
                  .guard_loop = -1,
                  .cond = ST_NEW_N(mk->arena, StCond, (size_t)p->nloops)};
 }
@@ -96,13 +103,13 @@ static void add_transfer(Maker *mk, const StOp *op, StProcessKind kind) {
 
 static void add_converter(Maker *mk, const StOp *op) {
   const StConverter *c = &op->u.converter;
-  StProcess *f = add_process(mk, ST_PROC_FILL, op, c->fill.nloops,
-                             c->fill.loop);
+  StProcess *f =
+      add_process(mk, ST_PROC_FILL, op, c->fill.nloops, c->fill.loop);
   f->shared = c->shared;
   f->partner = f->id + 1;
   add_plain(mk, f, &f->in, &f->nin, 1);
-  StProcess *d = add_process(mk, ST_PROC_DRAIN, op, c->drain.nloops,
-                             c->drain.loop);
+  StProcess *d =
+      add_process(mk, ST_PROC_DRAIN, op, c->drain.nloops, c->drain.loop);
   d->shared = c->shared;
   d->partner = d->id - 1;
   add_plain(mk, d, &d->out, &d->nout, 1);
@@ -115,8 +122,12 @@ static void add_streams(Maker *mk, const int *fifo_latency) {
     StProcess *p = &net->process[i];
     for (int k = 0; k < p->nout; k++) {
       const StValue *value = p->op->result[p->out[k].port];
-      StStream s = {.id = v.n, .value = value, .producer = i, .out = k,
-                    .consumer = -1, .fifo_latency = fifo_latency[value->memory],
+      StStream s = {.id = v.n,
+                    .value = value,
+                    .producer = i,
+                    .out = k,
+                    .consumer = -1,
+                    .fifo_latency = fifo_latency[value->memory],
                     .depth = value->depth,
                     .elements = st_itensor_token(value->type.order)};
       s.bits = s.elements * st_dtype_bits(value->type.dtype);
@@ -170,7 +181,7 @@ StProcessNet *st_process_net(StArena *a, const StModule *m,
   return net;
 }
 
-/* ---- binding P and T -------------------------------------------------------- */
+/* ---- binding P and T ---------------------------------------------------- */
 
 static int64_t clamp(int64_t x, int64_t lo, int64_t hi) {
   return x < lo ? lo : x > hi ? hi : x;
@@ -271,7 +282,7 @@ const char *st_stream_name(StArena *a, const StStream *s) {
   return st_arena_printf(a, "%%%d", s->value->id);
 }
 
-/* ---- walking ---------------------------------------------------------------- */
+/* ---- walking ------------------------------------------------------------ */
 
 /* Whether the condition holds in beat n, and until which beat that stays. */
 static bool cond_state(const StCond *c, int64_t n, int64_t *until) {

@@ -77,7 +77,7 @@ typedef struct {
   int nprocesses;
   StProcess *process; /* in the order of the ops; a fill before its drain */
   int nstreams;
-  StStream *stream; /* in the order of the values' producers */
+  StStream *stream;     /* in the order of the values' producers */
   int *stream_of_value; /* [module->next_value] or -1 */
   int buffer_latency;   /* fill beat to drain beat of a converter */
   int64_t P, T;         /* what is bound */
@@ -98,7 +98,7 @@ int64_t st_process_drain_need(const StProcessNet *net, const StProcess *drain,
 const char *st_process_name(StArena *a, const StProcess *p);
 const char *st_stream_name(StArena *a, const StStream *s);
 
-/* ---- walking the beats ---------------------------------------------------- */
+/* ---- walking the beats -------------------------------------------------- */
 
 typedef struct {
   int64_t until; /* the state holds for the beats before this one */

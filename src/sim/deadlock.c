@@ -87,7 +87,7 @@ static bool ends_with(StTimer *tm, int64_t *depth, int s, int64_t tokens) {
   return ends;
 }
 
-/* The smallest depth above the present one, and below `limit` more than it, with
+/* The smallest depth above the present one, and at most `limit` more, with
  * which the step ends; 0: none. */
 static int64_t smallest_depth(const StProcessNet *net, StTimer *tm,
                               int64_t *depth, int s, int64_t limit) {
@@ -140,21 +140,22 @@ static void report_wait(StArena *a, const StProcessNet *net, const StWait *w,
       w->stream < 0 ? "" : st_stream_name(a, &net->stream[w->stream]);
   switch (w->kind) {
   case ST_WAIT_EMPTY:
-    st_note(diag, "%s waits for a token of stream %s, which is "
-            "empty, from %s", who, stream, on);
+    st_note(diag,
+            "%s waits for a token of stream %s, which is "
+            "empty, from %s",
+            who, stream, on);
     break;
   case ST_WAIT_FULL:
-    st_note(diag, "%s waits for a free slot of stream %s, which "
-            "holds %lld of %lld tokens, from %s", who, stream,
-            (long long)w->fill, (long long)w->depth, on);
+    st_note(diag,
+            "%s waits for a free slot of stream %s, which "
+            "holds %lld of %lld tokens, from %s",
+            who, stream, (long long)w->fill, (long long)w->depth, on);
     break;
   case ST_WAIT_FILL:
-    st_note(diag, "%s waits until %s has written the window", who,
-            on);
+    st_note(diag, "%s waits until %s has written the window", who, on);
     break;
   case ST_WAIT_DRAIN:
-    st_note(diag, "%s waits until %s has emptied a window", who,
-            on);
+    st_note(diag, "%s waits until %s has emptied a window", who, on);
     break;
   }
 }
@@ -163,11 +164,11 @@ void st_deadlock_report(const StProcessNet *net, const StDeadlock *d,
                         StDiag *diag) {
   StArena *a = st_arena_new();
   const StOp *op = net->process[d->wait[0].process].op;
-  st_error(diag, op->loc, d->starved
-                              ? "deadlock at P = %lld, T = %lld: tokens that "
-                                "are waited for never come"
-                              : "deadlock at P = %lld, T = %lld: processes "
-                                "wait for each other",
+  st_error(diag, op->loc,
+           d->starved ? "deadlock at P = %lld, T = %lld: tokens that "
+                        "are waited for never come"
+                      : "deadlock at P = %lld, T = %lld: processes "
+                        "wait for each other",
            (long long)net->P, (long long)net->T);
   for (int i = 0; i < d->nwaits; i++)
     report_wait(a, net, &d->wait[i], diag);

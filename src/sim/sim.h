@@ -1,8 +1,8 @@
 /* The cycle simulator: doc/machine.md, executed. A step computes its values
  * and the cycle of every beat. Which tokens move in which beat depends on P
- * and T only, never on data, so that the two are computed apart: src/sim/value.c
- * the values, src/sim/time.c the cycles. Results do not depend on the order in
- * which processes are looked at.
+ * and T only, never on data, so the two are computed apart: the cycles in
+ * src/sim/time.c, the values in src/sim/value.c (doc/simulator.md). Results do
+ * not depend on the order in which processes are looked at.
  */
 #ifndef ST_SIM_SIM_H
 #define ST_SIM_SIM_H
@@ -28,8 +28,12 @@ typedef struct {
                        the cycle in which the token is popped, inclusive */
 } StStreamStats;
 
-typedef enum { ST_WAIT_EMPTY, ST_WAIT_FULL, ST_WAIT_FILL, ST_WAIT_DRAIN }
-    StWaitKind;
+typedef enum {
+  ST_WAIT_EMPTY,
+  ST_WAIT_FULL,
+  ST_WAIT_FILL,
+  ST_WAIT_DRAIN
+} StWaitKind;
 
 /* One link of a deadlock: `process` waits for process `on`. */
 typedef struct {
@@ -41,22 +45,22 @@ typedef struct {
 
 typedef struct {
   int nwaits;
-  StWait *wait;        /* a cycle: the last waits for the first; or, if `starved`,
-                          a chain to a process that has ended */
-  bool starved;        /* the last link waits for tokens that never come */
-  int enlarge;         /* stream whose depth frees it; -1: no single one does */
-  int64_t enlarge_to;  /* smallest depth that does */
+  StWait *wait;       /* a cycle: the last waits for the first; if starved, a
+                         chain to a process that has ended */
+  bool starved;       /* the last link waits for tokens that never come */
+  int enlarge;        /* stream whose depth frees it; -1: no single one does */
+  int64_t enlarge_to; /* smallest depth that does */
 } StDeadlock;
 
 typedef struct {
-  int64_t cycles;            /* completion of the last store (without stores: of
-                                the last beat); -1 after a deadlock */
-  StProcessStats *process;   /* [net->nprocesses] */
-  StStreamStats *stream;     /* [net->nstreams] */
-  int nchannels;             /* of the target; one more for transfers whose
-                                channel is not decided */
-  int64_t *read, *written;   /* [nchannels + 1] bytes of HBM or DDR */
-  StDeadlock *deadlock;      /* NULL: none */
+  int64_t cycles;          /* completion of the last store (without stores: of
+                              the last beat); -1 after a deadlock */
+  StProcessStats *process; /* [net->nprocesses] */
+  StStreamStats *stream;   /* [net->nstreams] */
+  int nchannels;           /* of the target; one more for transfers whose
+                              channel is not decided */
+  int64_t *read, *written; /* [nchannels + 1] bytes of HBM or DDR */
+  StDeadlock *deadlock;    /* NULL: none */
 } StSimResult;
 
 /* A simulator of a verified stream level module whose ii, latency and (unless

@@ -22,15 +22,15 @@ enum {
 };
 
 typedef struct {
-  int64_t depth;    /* INT64_MAX: without limit */
-  int64_t lag;      /* issue of the producer to arrival */
+  int64_t depth; /* INT64_MAX: without limit */
+  int64_t lag;   /* issue of the producer to arrival */
   int64_t pushed, popped;
-  int64_t mask;     /* slots of the rings - 1 */
-  int64_t *issue;   /* ring: issue time of the pushing beat */
-  int64_t *pop;     /* ring */
-  int64_t seen;     /* tokens that `most` accounts for ... */
-  int64_t freed;    /* ... of which so many had left before the last one */
-  int64_t most;     /* largest number of slots in use */
+  int64_t mask;   /* slots of the rings - 1 */
+  int64_t *issue; /* ring: issue time of the pushing beat */
+  int64_t *pop;   /* ring */
+  int64_t seen;   /* tokens that `most` accounts for ... */
+  int64_t freed;  /* ... of which so many had left before the last one */
+  int64_t most;   /* largest number of slots in use */
   bool wake_producer, wake_consumer;
 } Channel;
 
@@ -55,7 +55,7 @@ struct StTimer {
   int head, count;
   StTimerHook *hook;
   void *user;
-  int64_t *time;      /* [CHUNK] issue times of the beats at hand */
+  int64_t *time;           /* [CHUNK] issue times of the beats at hand */
   int64_t *input, *output; /* [CHUNK] lower bounds of them */
 };
 
@@ -87,7 +87,7 @@ int64_t st_timer_beats(const StTimer *tm, int p) {
   return tm->runner[p].walker.beat;
 }
 
-/* ---- rings ------------------------------------------------------------------ */
+/* ---- rings -------------------------------------------------------------- */
 
 static int64_t power_of_two(int64_t n) {
   int64_t p = 4;
@@ -138,7 +138,7 @@ static void count_slots(Channel *c) {
   }
 }
 
-/* ---- one process ------------------------------------------------------------ */
+/* ---- one process -------------------------------------------------------- */
 
 static void wake(StTimer *tm, int p) {
   Runner *r = &tm->runner[p];
@@ -332,7 +332,7 @@ static void advance(StTimer *tm, int p) {
   }
 }
 
-/* ---- a step ----------------------------------------------------------------- */
+/* ---- a step ------------------------------------------------------------- */
 
 static void start(StTimer *tm, const int64_t *depth) {
   const StProcessNet *net = tm->net;
@@ -381,17 +381,18 @@ bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
     const Runner *r = &tm->runner[i];
     done = done && r->walker.beat == r->walker.process->beats;
     if (process)
-      process[i] = (StProcessStats){
-          .beats = r->walker.beat, .first = r->first,
-          .last = r->walker.beat ? r->last : -1,
-          .wait_input = r->wait_input, .wait_output = r->wait_output};
+      process[i] = (StProcessStats){.beats = r->walker.beat,
+                                    .first = r->first,
+                                    .last = r->walker.beat ? r->last : -1,
+                                    .wait_input = r->wait_input,
+                                    .wait_output = r->wait_output};
   }
   for (int i = 0; i < net->nstreams && stream; i++)
     stream[i] = (StStreamStats){tm->channel[i].pushed, tm->channel[i].most};
   return done;
 }
 
-/* ---- what is missing -------------------------------------------------------- */
+/* ---- what is missing ---------------------------------------------------- */
 
 static int converter_wait(const StTimer *tm, const StProcess *p, StWait *wait) {
   const Runner *r = &tm->runner[p->id], *other = &tm->runner[p->partner];
@@ -409,7 +410,9 @@ static int converter_wait(const StTimer *tm, const StProcess *p, StWait *wait) {
   if (other->walker.beat >= need)
     return 0;
   *wait = (StWait){.kind = fill ? ST_WAIT_DRAIN : ST_WAIT_FILL,
-                   .process = p->id, .on = q->id, .stream = -1};
+                   .process = p->id,
+                   .on = q->id,
+                   .stream = -1};
   return 1;
 }
 
@@ -423,15 +426,16 @@ int st_timer_waits(const StTimer *tm, int id, StWait *wait, int max) {
     int s = p->in[w->in[e]].stream;
     const Channel *c = &tm->channel[s];
     if (c->pushed == c->popped)
-      wait[n++] = (StWait){ST_WAIT_EMPTY, id, tm->net->stream[s].producer, s,
-                           0, c->depth};
+      wait[n++] = (StWait){ST_WAIT_EMPTY, id, tm->net->stream[s].producer, s, 0,
+                           c->depth};
   }
   for (int e = 0; e < w->nout && n < max; e++) {
     int s = p->out[w->out[e]].stream;
     const Channel *c = &tm->channel[s];
     if (c->pushed - c->popped >= c->depth)
-      wait[n++] = (StWait){ST_WAIT_FULL, id, tm->net->stream[s].consumer, s,
-                           c->pushed - c->popped, c->depth};
+      wait[n++] = (StWait){
+          ST_WAIT_FULL,          id,      tm->net->stream[s].consumer, s,
+          c->pushed - c->popped, c->depth};
   }
   if (p->partner >= 0 && n < max)
     n += converter_wait(tm, p, &wait[n]);

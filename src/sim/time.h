@@ -22,8 +22,8 @@ void st_timer_set_hook(StTimer *tm, StTimerHook *hook, void *user);
 bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
                   StStreamStats *stream);
 
-/* After a run that was stuck: the waits of process p, at most `max`; 0 if it has
- * issued all its beats. */
+/* After a run that was stuck: the waits of process p, at most `max`; 0 if it
+ * has issued all its beats. */
 int st_timer_waits(const StTimer *tm, int p, StWait *wait, int max);
 /* After any run: beats issued by process p. */
 int64_t st_timer_beats(const StTimer *tm, int p);

@@ -16,7 +16,7 @@ StCost st_cost_scale(StCost a, double by) {
                   a.uram * by};
 }
 
-/* ---- memory interface ------------------------------------------------------ */
+/* ---- memory interface --------------------------------------------------- */
 
 int64_t st_target_channel_bits(const StTarget *t) {
   if (t->memory.kind == ST_STORAGE_ONCHIP)
@@ -29,7 +29,7 @@ int st_target_memory_latency(const StTarget *t) {
   return (int)ceil(t->memory.latency_ns * t->clock_mhz / 1e3);
 }
 
-/* ---- operators ------------------------------------------------------------- */
+/* ---- operators ---------------------------------------------------------- */
 
 StClass st_target_class(StDtype dtype) {
   int bits = st_dtype_bits(dtype);
@@ -55,7 +55,7 @@ static const StOperator *operator_of(const StTarget *t, const StBody *body,
   return st_target_operator(t, e->kind, dtype);
 }
 
-/* ---- kernels --------------------------------------------------------------- */
+/* ---- kernels ------------------------------------------------------------ */
 
 /* Product of the lanes of reduction dims or of parallel dims. */
 static int64_t count_lanes(const StNest *nest, bool reduction) {
@@ -145,7 +145,7 @@ int st_target_latency(const StTarget *t, const StOp *op) {
   return 0;
 }
 
-/* ---- memories -------------------------------------------------------------- */
+/* ---- memories ----------------------------------------------------------- */
 
 static double ceil_div(double a, double b) { return ceil(a / b); }
 
@@ -154,8 +154,8 @@ static double bram18(double bits, double words) {
   static const double shape[][2] = {{36, 512}, {18, 1024}, {9, 2048}};
   double best = HUGE_VAL;
   for (size_t i = 0; i < sizeof shape / sizeof shape[0]; i++)
-    best = fmin(best, ceil_div(bits, shape[i][0]) *
-                          ceil_div(words, shape[i][1]));
+    best =
+        fmin(best, ceil_div(bits, shape[i][0]) * ceil_div(words, shape[i][1]));
   return best;
 }
 
@@ -190,8 +190,7 @@ StCost st_target_memory_cost(const StTarget *t, StMemory mem, int64_t bits,
   return (StCost){0};
 }
 
-StMemory st_target_fifo_memory(const StTarget *t, int64_t bits,
-                               int64_t depth) {
+StMemory st_target_fifo_memory(const StTarget *t, int64_t bits, int64_t depth) {
   if (depth <= 2)
     return ST_MEM_REG;
   if (t->fifo.srl_bits && depth <= t->fifo.srl_depth)
@@ -215,7 +214,7 @@ StCost st_target_fifo_cost(const StTarget *t, StMemory mem, int64_t bits,
   return st_cost_add(control, st_target_memory_cost(t, mem, bits, depth));
 }
 
-/* ---- ops ------------------------------------------------------------------- */
+/* ---- ops ---------------------------------------------------------------- */
 
 static StCost kernel_cost(const StTarget *t, const StModule *m,
                           const StOp *op) {
@@ -225,7 +224,8 @@ static StCost kernel_cost(const StTarget *t, const StModule *m,
   bool accumulates = has_reduction_loop(nest);
   StCost sum = {0};
   for (int i = 0; i < nest->body.n; i++)
-    sum = st_cost_add(sum, operator_of(t, &nest->body, &nest->body.at[i])->cost);
+    sum =
+        st_cost_add(sum, operator_of(t, &nest->body, &nest->body.at[i])->cost);
   sum = st_cost_scale(sum, red * par);
   for (int r = 0; r < op->nresults; r++) {
     const StOutput *out = &nest->out[r];
@@ -238,7 +238,8 @@ static StCost kernel_cost(const StTarget *t, const StModule *m,
     if (accumulates) {
       int64_t words = st_kernel_accumulators(m, op) / (int64_t)par;
       int64_t bits = (int64_t)par * st_dtype_bits(dtype);
-      sum = st_cost_add(sum, st_target_memory_cost(t, ST_MEM_AUTO, bits, words));
+      sum =
+          st_cost_add(sum, st_target_memory_cost(t, ST_MEM_AUTO, bits, words));
     }
   }
   StCost loop = {.lut = t->fifo.control_lut, .ff = t->fifo.control_ff};
@@ -253,13 +254,11 @@ static StCost converter_cost(const StTarget *t, const StOp *op) {
   StCost bank = st_target_memory_cost(t, c->memory, bits,
                                       (c->window + width - 1) / width);
   StCost loop = {.lut = t->fifo.control_lut, .ff = t->fifo.control_ff};
-  return st_cost_add(
-      st_cost_scale(bank, c->banks),
-      st_cost_scale(loop, c->fill.nloops + c->drain.nloops));
+  return st_cost_add(st_cost_scale(bank, c->banks),
+                     st_cost_scale(loop, c->fill.nloops + c->drain.nloops));
 }
 
-StCost st_target_op_cost(const StTarget *t, const StModule *m,
-                         const StOp *op) {
+StCost st_target_op_cost(const StTarget *t, const StModule *m, const StOp *op) {
   switch (op->kind) {
   case ST_OP_KERNEL:
     return kernel_cost(t, m, op);

@@ -164,8 +164,8 @@ static void set_operator(Loader *l, int class, const StTomlItem *item) {
     return;
   }
   l->t->has_op[class][k] = true;
-  l->t->op[class][k] = (StOperator){
-      (int)x[0], {.lut = x[1], .ff = x[2], .dsp = x[3]}};
+  l->t->op[class][k] =
+      (StOperator){(int)x[0], {.lut = x[1], .ff = x[2], .dsp = x[3]}};
 }
 
 static int find_field(const StTomlItem *item) {
@@ -272,7 +272,7 @@ const StTarget *st_target_parse(StArena *arena, const char *file,
   return t;
 }
 
-/* ---- finding the file ----------------------------------------------------- */
+/* ---- finding the file --------------------------------------------------- */
 
 typedef ST_VEC(char *) Names;
 
@@ -332,14 +332,14 @@ static const char *find_directory(StArena *arena) {
   return found;
 }
 
-const StTarget *st_target_load(StArena *arena, const char *name,
-                               StDiag *diag) {
+const StTarget *st_target_load(StArena *arena, const char *name, StDiag *diag) {
   size_t len = strlen(name);
   const char *path = name;
   if (!strchr(name, '/') && (len < 5 || strcmp(name + len - 5, ".toml"))) {
     const char *dir = find_directory(arena);
     if (!dir) {
-      st_error(diag, (StLoc){0}, "no directory with target files found; set "
+      st_error(diag, (StLoc){0},
+               "no directory with target files found; set "
                "STREAMTENSOR_TARGETS or give the path of a target file");
       return NULL;
     }

@@ -51,7 +51,7 @@ typedef struct {
 
   struct {
     StStorage kind;
-    int channels;      /* independent ports (HBM: pseudo-channels); 0: ONCHIP */
+    int channels; /* independent ports (HBM: pseudo-channels); 0: ONCHIP */
     int64_t channel_mb;
     double gbps;       /* 1e9 bytes a second, one channel, peak */
     double efficiency; /* what long linear bursts reach of the peak */
@@ -68,12 +68,12 @@ typedef struct {
   } latency;
 
   struct {
-    int srl_bits;        /* bits of one LUT as shift register; 0: has none */
-    int srl_depth;       /* deepest FIFO made of shift registers */
-    int lutram_bits;     /* bits of one LUT as RAM */
-    int lutram_depth;    /* words of its smallest unit */
-    int64_t lutram_max;  /* bits of the largest FIFO made of it */
-    double uram_fill;    /* URAM if at least this share of its bits is used */
+    int srl_bits;       /* bits of one LUT as shift register; 0: has none */
+    int srl_depth;      /* deepest FIFO made of shift registers */
+    int lutram_bits;    /* bits of one LUT as RAM */
+    int lutram_depth;   /* words of its smallest unit */
+    int64_t lutram_max; /* bits of the largest FIFO made of it */
+    double uram_fill;   /* URAM if at least this share of its bits is used */
     double control_lut, control_ff; /* counters and flags of one FIFO */
   } fifo;
 
@@ -99,8 +99,7 @@ typedef struct {
  * STREAMTENSOR_TARGETS (itself), the directory of this executable and those
  * above it, the working directory and those above it. NULL after an error (an
  * unknown name lists the known ones). */
-const StTarget *st_target_load(StArena *arena, const char *name,
-                               StDiag *diag);
+const StTarget *st_target_load(StArena *arena, const char *name, StDiag *diag);
 /* The same from text; `file` names it in messages. */
 const StTarget *st_target_parse(StArena *arena, const char *file,
                                 const char *text, size_t n, StDiag *diag);

@@ -21,8 +21,8 @@ static int kernel_ii(const StModule *m, const StTarget *t, const StOp *op) {
     const StOutput *out = &nest->out[r];
     if (out->combine == ST_X_ARG)
       continue;
-    int l = st_target_op_latency(t, out->combine,
-                                 nest->body.at[out->yield].dtype);
+    int l =
+        st_target_op_latency(t, out->combine, nest->body.at[out->yield].dtype);
     latency = l > latency ? l : latency;
   }
   int64_t distance = st_kernel_distance(m, op);
@@ -38,8 +38,8 @@ static int channel_of(const StOp *op) {
 static int transfer_ii(const StModule *m, const StTarget *t, const StOp *op) {
   if (op->kind == ST_OP_LOAD && op->operand[0]->memory == ST_MEM_ROM)
     return 1;
-  const StType *type = op->kind == ST_OP_LOAD ? &op->result[0]->type
-                                              : &op->operand[0]->type;
+  const StType *type =
+      op->kind == ST_OP_LOAD ? &op->result[0]->type : &op->operand[0]->type;
   int64_t bits = st_itensor_token(type->order) * st_dtype_bits(type->dtype);
   int channel = channel_of(op);
   int64_t sharers = 0;

@@ -11,7 +11,7 @@ typedef struct {
   StDiag *diag;
   const char *file;
   int line;
-  char *start;         /* of the line, NUL-terminated */
+  char *start; /* of the line, NUL-terminated */
   char *at;
   const char *section;
   bool ok;
@@ -107,8 +107,8 @@ static bool read_value(Reader *r, StTomlItem *item) {
     if (!end)
       return fail(r, "the string has no closing quote");
     item->kind = ST_TOML_STRING;
-    item->string = st_arena_printf(r->arena, "%.*s", (int)(end - r->at - 1),
-                                   r->at + 1);
+    item->string =
+        st_arena_printf(r->arena, "%.*s", (int)(end - r->at - 1), r->at + 1);
     r->at = end + 1;
     return true;
   }
@@ -147,8 +147,12 @@ static bool read_item(Reader *r) {
 
 bool st_toml_parse(StArena *arena, const char *file, const char *text, size_t n,
                    StToml *out, StDiag *diag) {
-  Reader r = {.arena = arena, .diag = diag, .file = file, .section = "",
-              .ok = true, .out = out};
+  Reader r = {.arena = arena,
+              .diag = diag,
+              .file = file,
+              .section = "",
+              .ok = true,
+              .out = out};
   *out = (StToml){0};
   st_diag_add_source(diag, file, text, n);
   for (size_t pos = 0; pos < n;) {

@@ -19,8 +19,8 @@ typedef struct {
   const char *section; /* "" before the first header */
   const char *key;
   const char *string;
-  int n;               /* NUMBER: 1 */
-  double *number;      /* [n] */
+  int n;          /* NUMBER: 1 */
+  double *number; /* [n] */
 } StTomlItem;
 
 typedef ST_VEC(StTomlItem) StToml;

@@ -9,7 +9,7 @@ uint32_t graph_random(uint64_t *seed, uint32_t below) {
   return (uint32_t)(*seed >> 33) % below;
 }
 
-/* ---- random nets ------------------------------------------------------------ */
+/* ---- random nets -------------------------------------------------------- */
 
 typedef struct {
   int process, end;
@@ -37,8 +37,12 @@ static StProcess *add_process(Graph *g, StProcessKind kind, StOp *op,
   StLoop *loop = ST_NEW_N(g->a, StLoop, (size_t)nloops);
   for (int l = 0; l < nloops; l++)
     loop[l] = (StLoop){.dim = l, .trip = st_sym_const(trip[l]), .step = 1};
-  StProcess p = {.id = g->process.n, .kind = kind, .op = op, .nloops = nloops,
-                 .loop = loop, .partner = -1};
+  StProcess p = {.id = g->process.n,
+                 .kind = kind,
+                 .op = op,
+                 .nloops = nloops,
+                 .loop = loop,
+                 .partner = -1};
   p.ii = rnd(g, 0, 2) ? 1 : rnd(g, 2, 3);
   p.latency = rnd(g, 0, 7);
   p.trip = ST_NEW_N(g->a, int64_t, (size_t)nloops);
@@ -49,7 +53,9 @@ static StProcess *add_process(Graph *g, StProcessKind kind, StOp *op,
 static StEnd *add_ends(Graph *g, const StProcess *p, int n) {
   StEnd *e = ST_NEW_N(g->a, StEnd, (size_t)n);
   for (int i = 0; i < n; i++) {
-    e[i] = (StEnd){.stream = -1, .port = i, .level = p->nloops,
+    e[i] = (StEnd){.stream = -1,
+                   .port = i,
+                   .level = p->nloops,
                    .guard_loop = -1,
                    .cond = ST_NEW_N(g->a, StCond, (size_t)p->nloops)};
   }
@@ -118,8 +124,11 @@ static void add_converter(Graph *g) {
 }
 
 static void connect(Graph *g, int producer, int out, int consumer, int in) {
-  StStream s = {.id = g->stream.n, .producer = producer, .out = out,
-                .consumer = consumer, .in = in};
+  StStream s = {.id = g->stream.n,
+                .producer = producer,
+                .out = out,
+                .consumer = consumer,
+                .in = in};
   s.fifo_latency = rnd(g, 0, 1) ? 1 : rnd(g, 1, 4);
   s.depth = rnd(g, 1, g->shape.max_depth);
   s.elements = rnd(g, 1, 3);
@@ -132,8 +141,8 @@ static void connect(Graph *g, int producer, int out, int consumer, int in) {
   st_vec_push(g->a, &g->stream, s);
 }
 
-/* Joins ends with equal numbers of tokens, at random; what is left gets a source
- * or a sink of its own. */
+/* Joins ends with equal numbers of tokens, at random; what is left gets a
+ * source or a sink of its own. */
 static void connect_all(Graph *g) {
   int n = g->process.n;
   for (int c = 0; c < n; c++)
@@ -196,11 +205,11 @@ StProcessNet *graph_new(StArena *a, uint64_t *seed, GraphShape shape) {
   return net;
 }
 
-/* ---- cycle by cycle --------------------------------------------------------- */
+/* ---- cycle by cycle ----------------------------------------------------- */
 
 typedef struct {
-  int64_t *arrives;         /* [tokens] cycle from which it can be popped */
-  int64_t pushed, popped;   /* before this cycle */
+  int64_t *arrives;       /* [tokens] cycle from which it can be popped */
+  int64_t pushed, popped; /* before this cycle */
   int64_t credit;
   int64_t used; /* slots in use at the start of this cycle */
 } Queue;
@@ -269,8 +278,7 @@ static bool converter_allows(const Machine *mc, const StProcess *p, int64_t t) {
     while (need < others && need * in < (b + 1) * out)
       need++;
   }
-  return issued_by(mc, q->id, t - mc->net->buffer_latency) >=
-         k * others + need;
+  return issued_by(mc, q->id, t - mc->net->buffer_latency) >= k * others + need;
 }
 
 static bool may_issue(const Machine *mc, const StProcess *p, int64_t t) {

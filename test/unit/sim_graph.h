@@ -12,8 +12,8 @@ typedef struct {
   int nodes;     /* processes apart from sources and sinks; converters two */
   bool feedback; /* streams may lead backwards */
   int max_depth;
-  int trip;      /* of every loop, without guards: more ends fit together; 0:
-                    1 .. 4 */
+  int trip; /* of every loop, without guards: more ends fit together; 0:
+               1 .. 4 */
 } GraphShape;
 
 /* A net without a module, bound; all its streams have as many tokens at both
@@ -22,10 +22,10 @@ StProcessNet *graph_new(StArena *a, uint64_t *seed, GraphShape shape);
 
 typedef struct {
   bool done;
-  int64_t cycles;   /* of the last issue + 1 */
-  int64_t **issue;  /* [process][beat] */
-  int64_t *beats;   /* [process] issued */
-  int64_t *most;    /* [stream] slots in use */
+  int64_t cycles;  /* of the last issue + 1 */
+  int64_t **issue; /* [process][beat] */
+  int64_t *beats;  /* [process] issued */
+  int64_t *most;   /* [stream] slots in use */
 } Brute;
 
 /* Steps every cycle until all is done or nothing can happen any more. */

@@ -9,8 +9,11 @@ static const StLoc nowhere = {0};
 StValue *module_arg(StModule *m, StDtype dtype, int rank, const StSym *shape) {
   StOp *op = st_op_new(m, ST_OP_ARG, nowhere, 0, NULL, 1);
   StPort port = {.name = st_arena_printf(m->arena, "a%d", m->arg.n),
-                 .role = ST_ROLE_INPUT, .dtype = dtype, .rank = rank,
-                 .cache = -1, .axis = -1};
+                 .role = ST_ROLE_INPUT,
+                 .dtype = dtype,
+                 .rank = rank,
+                 .cache = -1,
+                 .axis = -1};
   port.shape = ST_NEW_N(m->arena, StSym, rank);
   for (int d = 0; d < rank; d++)
     port.shape[d] = shape[d];
@@ -38,7 +41,9 @@ static void set_order(StModule *m, StValue *v, const StItensor *order) {
 
 StValue *module_load(StModule *m, StValue *tensor, const StItensor *order) {
   StOp *op = st_op_new(m, ST_OP_LOAD, nowhere, 1, &tensor, 1);
-  op->u.load = (StLoad){.gather = -1, .layer_dim = -1, .channel = -1,
+  op->u.load = (StLoad){.gather = -1,
+                        .layer_dim = -1,
+                        .channel = -1,
                         .stride = row_major(m, &tensor->type)};
   op->result[0]->type = tensor->type;
   set_order(m, op->result[0], order);
@@ -50,10 +55,14 @@ void module_store(StModule *m, StValue *stream) {
   const StType *t = &stream->type;
   StOp *op = st_op_new(m, ST_OP_STORE, nowhere, 1, &stream, 0);
   StPort port = {.name = st_arena_printf(m->arena, "r%d", m->ret.n),
-                 .role = ST_ROLE_OUTPUT, .dtype = t->dtype, .rank = t->rank,
-                 .shape = t->shape, .cache = -1, .axis = -1};
-  op->u.store = (StStore){.layer_dim = -1, .channel = -1,
-                          .stride = row_major(m, t)};
+                 .role = ST_ROLE_OUTPUT,
+                 .dtype = t->dtype,
+                 .rank = t->rank,
+                 .shape = t->shape,
+                 .cache = -1,
+                 .axis = -1};
+  op->u.store =
+      (StStore){.layer_dim = -1, .channel = -1, .stride = row_major(m, t)};
   op->u.store.index = (StIndexList){1, ST_NEW(m->arena, int)};
   op->u.store.index.index[0] = m->ret.n;
   st_vec_push(m->arena, &m->ret, port);
@@ -73,7 +82,7 @@ void module_decide(StModule *m, int64_t depth, int latency) {
   }
 }
 
-/* ---- random kernels --------------------------------------------------------- */
+/* ---- random kernels ----------------------------------------------------- */
 
 enum { MAX_DIMS = 4 };
 
@@ -145,15 +154,36 @@ static StType type_of(StModule *m, const StNest *n, int rank, const int *dims) {
 static void make_body(StModule *m, StNest *n, int inputs, bool reduces) {
   int value = -1;
   for (int i = 0; i < inputs; i++)
-    st_expr_push(m, &n->body, (StExpr){.kind = ST_X_ARG, .dtype = ST_F32,
-                                       .arg = {-1, -1, -1}, .operand = i});
+    st_expr_push(m, &n->body,
+                 (StExpr){.kind = ST_X_ARG,
+                          .dtype = ST_F32,
+                          .arg = {-1, -1, -1},
+                          .operand = i});
   for (int i = 0; i < inputs; i++)
     value = i == 0 ? 0
                    : st_expr_push(m, &n->body,
-                                  (StExpr){.kind = ST_X_MULF, .dtype = ST_F32,
+                                  (StExpr){.kind = ST_X_MULF,
+                                           .dtype = ST_F32,
                                            .arg = {value, i, -1}});
   n->out[0].yield = value;
-  n->out[0].combine = reduces ? ST_X_ADDF : ST_X_ARG;
+  n->out[1].yield = 0;
+  for (int r = 0; r < 2; r++)
+    n->out[r].combine = reduces ? ST_X_ADDF : ST_X_ARG;
+}
+
+/* Result r: all parallel dims in some order, the guarded one maybe in part. */
+static void add_result(StModule *m, uint64_t *seed, StOp *op, int r,
+                       int guarded) {
+  StNest *n = &op->u.nest;
+  int dims[MAX_DIMS], rank = random_subset(seed, n, true, dims);
+  n->out[r].map = map_of(m, rank, dims);
+  n->out[r].guard = (StGuard){.dim = -1};
+  if (guarded >= 0 && !n->dim[guarded].reduction && rnd(seed, 0, 1)) {
+    int extent = (int)n->dim[guarded].extent.c, lo = rnd(seed, 0, extent - 1);
+    n->out[r].guard = (StGuard){guarded, st_sym_const(lo),
+                                st_sym_const(rnd(seed, lo + 1, extent))};
+  }
+  op->result[r]->type = type_of(m, n, rank, dims);
 }
 
 StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
@@ -167,7 +197,7 @@ StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
     reduces |= n.dim[d].reduction = rnd(seed, 0, 2) == 0;
   random_schedule(m, seed, &n, guarded);
   n.in = ST_NEW_N(a, StInput, inputs);
-  n.out = ST_NEW(a, StOutput);
+  n.out = ST_NEW_N(a, StOutput, 2);
   StValue *operand[4];
   for (int i = 0; i < inputs; i++) {
     int dims[MAX_DIMS], rank = random_subset(seed, &n, false, dims);
@@ -185,28 +215,30 @@ StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
     operand[i] = module_arg(m, ST_F32, t.rank, t.shape);
   }
   make_body(m, &n, inputs, reduces);
-  StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, inputs, operand, 1);
-  int dims[MAX_DIMS], rank = random_subset(seed, &n, true, dims);
-  n.out[0].map = map_of(m, rank, dims);
-  n.out[0].guard = (StGuard){.dim = -1};
+  StOp *op =
+      st_op_new(m, ST_OP_KERNEL, nowhere, inputs, operand, rnd(seed, 1, 2));
   op->u.nest = n;
-  op->result[0]->type = type_of(m, &n, rank, dims);
+  for (int r = 0; r < op->nresults; r++)
+    add_result(m, seed, op, r, guarded);
   for (int i = 0; i < inputs; i++) {
     StItensor order = st_port_input(a, op, i).order;
     op->operand[i] = module_load(m, operand[i], &order);
   }
   st_op_append(m, op);
-  StItensor order = st_port_output(a, op, 0).order;
-  set_order(m, op->result[0], &order);
-  module_store(m, op->result[0]);
+  for (int r = 0; r < op->nresults; r++) {
+    StItensor order = st_port_output(a, op, r).order;
+    set_order(m, op->result[r], &order);
+    module_store(m, op->result[r]);
+  }
   return op;
 }
 
-/* ---- random orders ---------------------------------------------------------- */
+/* ---- random orders ------------------------------------------------------ */
 
 StItensor module_random_order(StArena *a, uint64_t *seed, int rank,
                               const int64_t *shape, bool again) {
-  StItensor o = {.rank = rank, .elem = ST_NEW_N(a, int64_t, rank + 1),
+  StItensor o = {.rank = rank,
+                 .elem = ST_NEW_N(a, int64_t, rank + 1),
                  .origin = ST_NEW_N(a, StSym, rank + 1),
                  .loop = ST_NEW_N(a, StLoop, 3 * rank + 2)};
   StLoop loop[16];

@@ -89,8 +89,8 @@ static void test_kernels(void **state) {
     module_decide(m, 4, 7);
     StProcessNet *net = st_process_net(m->arena, m, fifo_latency, 2);
     st_process_bind(net, 0, 1);
-    assert_int_equal(net->nprocesses, op->noperands + 2);
-    assert_int_equal(net->nstreams, op->noperands + 1);
+    assert_int_equal(net->nprocesses, op->noperands + 1 + op->nresults);
+    assert_int_equal(net->nstreams, op->noperands + op->nresults);
     for (int i = 0; i < net->nstreams; i++) {
       const StStream *s = &net->stream[i];
       const StProcess *from = &net->process[s->producer];
@@ -117,7 +117,8 @@ static void test_converter(void **state) {
   int64_t in_elem[] = {4, 2}, want_elem[] = {4, 2};
   StSym origin[2] = {{0}};
   StLoop in_loop[] = {{1, st_sym_const(4), 2}, {0, st_sym_const(2), 4}};
-  StLoop want_loop[] = {{1, st_sym_const(4), 2}, {-1, st_sym_const(2), 0},
+  StLoop want_loop[] = {{1, st_sym_const(4), 2},
+                        {-1, st_sym_const(2), 0},
                         {0, st_sym_const(2), 4}};
   StItensor in = {2, in_elem, origin, 2, in_loop};
   StItensor want = {2, want_elem, origin, 3, want_loop};

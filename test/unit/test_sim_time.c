@@ -67,7 +67,8 @@ static void test_random_nets(void **state) {
   for (uint64_t n = 0; n < 4000; n++) {
     StArena *a = st_arena_new();
     uint64_t seed = n * 77 + 1;
-    GraphShape shape = {.nodes = 1 + (int)(n % 7), .feedback = n % 5 == 0,
+    GraphShape shape = {.nodes = 1 + (int)(n % 7),
+                        .feedback = n % 5 == 0,
                         .max_depth = n % 2 ? 3 : 20};
     StProcessNet *net = graph_new(a, &seed, shape);
     StTimer *tm = st_timer_new(a, net);
@@ -117,8 +118,8 @@ static void check_deadlock(StArena *a, const StProcessNet *net, int *freed,
   }
   for (int i = 0; i < net->nstreams; i++) {
     int64_t old = depth[i];
-    depth[i] = d->enlarge < 0 ? 1 << 20
-                              : old + d->enlarge_to - depth[d->enlarge] - 1;
+    depth[i] =
+        d->enlarge < 0 ? 1 << 20 : old + d->enlarge_to - depth[d->enlarge] - 1;
     assert_false(brute_run(a, net, depth).done);
     depth[i] = old;
   }
@@ -130,8 +131,10 @@ static void test_deadlocks(void **state) {
   for (uint64_t n = 0; n < 1500; n++) {
     StArena *a = st_arena_new();
     uint64_t seed = n * 31 + 7;
-    GraphShape shape = {.nodes = 4 + (int)(n % 8), .feedback = n % 16 == 0,
-                        .max_depth = 2, .trip = 2 + (int)(n % 3)};
+    GraphShape shape = {.nodes = 4 + (int)(n % 8),
+                        .feedback = n % 16 == 0,
+                        .max_depth = 2,
+                        .trip = 2 + (int)(n % 3)};
     check_deadlock(a, graph_new(a, &seed, shape), &freed, &cycles);
     st_arena_free(a);
   }

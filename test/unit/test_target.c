@@ -72,8 +72,8 @@ static void test_memories(void **state) {
   assert_true(c.uram == 4);
   c = st_target_memory_cost(t, ST_MEM_SRL, 32, 32);
   assert_true(c.lut == 32);
-  c = st_target_memory_cost(t, ST_MEM_LUTRAM, 32, 32); /* 3 RAM32M16 less rest */
-  assert_true(c.lut == 19);
+  c = st_target_memory_cost(t, ST_MEM_LUTRAM, 32, 32);
+  assert_true(c.lut == 19); /* 32 * 32 / 56 */
   c = st_target_fifo_cost(t, ST_MEM_AUTO, 72, 4096);
   assert_true(c.uram == 1 && c.lut == t->fifo.control_lut);
   st_diag_free(diag);
@@ -157,8 +157,8 @@ static void test_refused(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     expect(a, edited(a, cases[i].key, cases[i].line), cases[i].message);
-  assert_string_equal(
-      messages(a, NULL, edited(a, "dies", "dies = 3 # three")), "");
+  assert_string_equal(messages(a, NULL, edited(a, "dies", "dies = 3 # three")),
+                      "");
   st_arena_free(a);
 }
 

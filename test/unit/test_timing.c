@@ -62,11 +62,11 @@ static StOp *product(StModule *m, bool reduction_inside, int64_t rows,
   n.out->guard.dim = -1;
   n.out->combine = ST_X_ADDF;
   for (int i = 0; i < 2; i++)
-    st_expr_push(m, &n.body, (StExpr){.kind = ST_X_ARG, .operand = i,
-                                      .arg = {-1, -1, -1}});
+    st_expr_push(m, &n.body,
+                 (StExpr){.kind = ST_X_ARG, .operand = i, .arg = {-1, -1, -1}});
   st_expr_push(m, &n.body, (StExpr){.kind = ST_X_EXP, .arg = {0, -1, -1}});
-  n.out->yield = st_expr_push(
-      m, &n.body, (StExpr){.kind = ST_X_MULF, .arg = {2, 1, -1}});
+  n.out->yield =
+      st_expr_push(m, &n.body, (StExpr){.kind = ST_X_MULF, .arg = {2, 1, -1}});
   StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, 0, NULL, 1);
   op->u.nest = n;
   st_op_append(m, op);
@@ -105,8 +105,8 @@ static StOp *load_of(StModule *m, int64_t token, int channel) {
 
 static void test_transfers(void **state) {
   Fixture *f = *state;
-  StOp *narrow = load_of(f->m, 8, 0);      /* 256 of 425 bits a cycle */
-  StOp *wide = load_of(f->m, 16, 1);       /* 512 */
+  StOp *narrow = load_of(f->m, 8, 0); /* 256 of 425 bits a cycle */
+  StOp *wide = load_of(f->m, 16, 1);  /* 512 */
   StOp *shared = load_of(f->m, 8, 2);
   StOp *sharing = load_of(f->m, 16, 2);
   StOp *undecided = load_of(f->m, 8, -1);

@@ -1,0 +1,199 @@
+/* A step: its cycles with the depths of the module, then its values. The values
+ * are computed along another run of the timer, with deeper FIFOs, in which long
+ * runs of beats follow each other; it ends because the first one did.
+ */
+#include "sim/sim.h"
+
+#include <string.h>
+
+#include "sim/deadlock.h"
+#include "sim/time.h"
+#include "sim/value.h"
+
+enum { VALUE_DEPTH = 512 }; /* tokens a FIFO holds at least in the value run */
+
+struct StSim {
+  StArena *arena;
+  const StModule *module;
+  const StTarget *target;
+  StDiag *diag;
+  StProcessNet *net;
+  StTimer *timer;
+  StValues *values; /* NULL until a step needs them */
+  bool unbounded;
+  int64_t *depth;       /* [nstreams] of the module; 0: not decided */
+  int64_t *no_limit;    /* [nstreams] zeros */
+  int64_t *value_depth; /* [nstreams] */
+  StArena *explanation; /* of the last deadlock */
+  StSimResult result;
+};
+
+/* ---- making ------------------------------------------------------------- */
+
+static bool is_stream_level(const StModule *m, StDiag *diag) {
+  int processes = 0;
+  for (int i = 0; i < m->op.n; i++) {
+    const StOp *op = m->op.at[i];
+    bool stream = op->kind == ST_OP_KERNEL || op->kind == ST_OP_CONVERTER ||
+                  op->kind == ST_OP_FORK || op->kind == ST_OP_LOAD ||
+                  op->kind == ST_OP_STORE;
+    processes += stream;
+    if (stream || op->kind == ST_OP_ARG || op->kind == ST_OP_CONST)
+      continue;
+    st_error(diag, op->loc,
+             "the simulator runs stream level modules; '%s' is "
+             "of the tensor level",
+             st_op_name(op->kind));
+    return false;
+  }
+  if (!processes)
+    st_error(diag, (StLoc){0}, "the module has nothing to simulate");
+  return processes > 0;
+}
+
+StSim *st_sim_new(const StModule *m, const StTarget *t, StDiag *diag) {
+  if (!is_stream_level(m, diag))
+    return NULL;
+  StArena *a = st_arena_new();
+  StSim *s = ST_NEW(a, StSim);
+  s->arena = a;
+  s->module = m;
+  s->target = t;
+  s->diag = diag;
+  s->net = st_process_net(a, m, t->latency.fifo, t->latency.buffer);
+  s->timer = st_timer_new(a, s->net);
+  s->depth = ST_NEW_N(a, int64_t, s->net->nstreams);
+  s->no_limit = ST_NEW_N(a, int64_t, s->net->nstreams);
+  s->value_depth = ST_NEW_N(a, int64_t, s->net->nstreams);
+  for (int i = 0; i < s->net->nstreams; i++)
+    s->depth[i] = s->net->stream[i].depth;
+  s->result.nchannels = t->memory.channels;
+  s->result.process = ST_NEW_N(a, StProcessStats, s->net->nprocesses);
+  s->result.stream = ST_NEW_N(a, StStreamStats, s->net->nstreams);
+  s->result.read = ST_NEW_N(a, int64_t, t->memory.channels + 1);
+  s->result.written = ST_NEW_N(a, int64_t, t->memory.channels + 1);
+  return s;
+}
+
+void st_sim_free(StSim *sim) {
+  if (!sim)
+    return;
+  st_arena_free(sim->explanation);
+  st_arena_free(sim->arena);
+}
+
+void st_sim_set_unbounded(StSim *sim, bool unbounded) {
+  sim->unbounded = unbounded;
+}
+
+const StProcessNet *st_sim_net(const StSim *sim) { return sim->net; }
+
+/* ---- a step ------------------------------------------------------------- */
+
+/* Both ends of every stream move as many tokens, and every depth is decided. */
+static bool check_streams(const StSim *s) {
+  for (int i = 0; i < s->net->nstreams; i++) {
+    const StStream *st = &s->net->stream[i];
+    const StProcess *p = &s->net->process[st->producer];
+    int64_t pushed = p->out[st->out].tokens;
+    int64_t popped = s->net->process[st->consumer].in[st->in].tokens;
+    bool decided = s->unbounded || st->depth;
+    if (pushed == popped && decided)
+      continue;
+    StArena *a = st_arena_new();
+    if (pushed != popped)
+      st_error(s->diag, p->op->loc,
+               "at P = %lld, T = %lld %lld tokens enter "
+               "stream %s and %lld leave it",
+               (long long)s->net->P, (long long)s->net->T, (long long)pushed,
+               st_stream_name(a, st), (long long)popped);
+    else
+      st_error(s->diag, p->op->loc,
+               "stream %s has no depth; run the pass "
+               "size-fifos first",
+               st_stream_name(a, st));
+    st_arena_free(a);
+    return false;
+  }
+  return true;
+}
+
+static void count_traffic(StSim *s) {
+  size_t n = (size_t)s->result.nchannels + 1;
+  memset(s->result.read, 0, n * sizeof s->result.read[0]);
+  memset(s->result.written, 0, n * sizeof s->result.written[0]);
+  for (int i = 0; i < s->net->nprocesses; i++) {
+    const StProcess *p = &s->net->process[i];
+    bool load = p->kind == ST_PROC_LOAD;
+    if (!load && p->kind != ST_PROC_STORE)
+      continue;
+    if (load && p->op->operand[0]->memory == ST_MEM_ROM)
+      continue;
+    int channel = load ? p->op->u.load.channel : p->op->u.store.channel;
+    if (channel < 0 || channel >= s->result.nchannels)
+      channel = s->result.nchannels;
+    int stream = load ? p->out[0].stream : p->in[0].stream;
+    int64_t bytes = (p->beats * s->net->stream[stream].bits + 7) / 8;
+    if (load)
+      s->result.read[channel] += bytes;
+    else
+      s->result.written[channel] += bytes;
+  }
+}
+
+/* Completion of the last store, or of anything if there is none. */
+static int64_t find_end(const StSim *s) {
+  int64_t stores = -1, all = 0;
+  for (int i = 0; i < s->net->nprocesses; i++) {
+    const StProcess *p = &s->net->process[i];
+    if (!p->beats)
+      continue;
+    int64_t end = s->result.process[i].last + p->latency;
+    all = end > all ? end : all;
+    if (p->kind == ST_PROC_STORE)
+      stores = end > stores ? end : stores;
+  }
+  return stores >= 0 ? stores : all;
+}
+
+static bool run_cycles(StSim *s) {
+  const int64_t *depth = s->unbounded ? s->no_limit : s->depth;
+  StSimResult *r = &s->result;
+  r->deadlock = NULL;
+  r->cycles = -1;
+  st_timer_set_hook(s->timer, NULL, NULL);
+  if (st_timer_run(s->timer, depth, r->process, r->stream)) {
+    r->cycles = find_end(s);
+    count_traffic(s);
+    return true;
+  }
+  st_arena_free(s->explanation);
+  s->explanation = st_arena_new();
+  r->deadlock = st_deadlock_explain(s->explanation, s->net, s->timer, depth);
+  st_deadlock_report(s->net, r->deadlock, s->diag);
+  return false;
+}
+
+static bool run_values(StSim *s, StMemoryImage *image) {
+  if (!s->values)
+    s->values = st_values_new(s->arena, s->net, s->diag);
+  if (!s->values)
+    return false;
+  for (int i = 0; i < s->net->nstreams; i++) {
+    int64_t need = s->unbounded ? s->result.stream[i].max_fill : s->depth[i];
+    s->value_depth[i] = need > VALUE_DEPTH ? need : VALUE_DEPTH;
+  }
+  st_values_start(s->values, image);
+  st_timer_set_hook(s->timer, st_values_beats, s->values);
+  bool ended = st_timer_run(s->timer, s->value_depth, NULL, NULL);
+  ST_CHECK(ended, "deeper FIFOs made a step stop");
+  return true;
+}
+
+bool st_sim_step(StSim *sim, StMemoryImage *image, int64_t P, int64_t T,
+                 const StSimResult **out) {
+  *out = &sim->result;
+  st_process_bind(sim->net, P, T);
+  return check_streams(sim) && run_cycles(sim) &&
+         (!image || run_values(sim, image));
+}

@@ -1,0 +1,438 @@
+/* Loads, stores and converters: a cursor follows the loops and keeps an
+ * address; the elements of a token lie at fixed offsets from it.
+ */
+#include "sim/value.h"
+
+#include <string.h>
+
+#include "interp/scalar.h"
+#include "ir/itensor.h"
+
+/* Of one loop: iterations, the present one, and what an iteration adds to the
+ * address and to the position in a list of tensors. */
+typedef struct {
+  int64_t trip, index, step, layer;
+} Step;
+
+/* A tensor in memory; a load only reads it. */
+typedef struct {
+  uint8_t *data;
+  int64_t bytes;
+} Tensor;
+
+/* Position in a loop nest. */
+typedef struct {
+  int n;
+  Step *loop; /* outermost first; of one step: neighbours that go on where the
+                 inner one ends are one loop, those of one trip are left out */
+  int64_t at, list;
+} Cursor;
+
+struct StMover {
+  const StProcess *process;
+  Step *loop; /* [nloops] step and layer of the process's loops */
+  Cursor cursor;
+  StDtype dtype;
+  int size, slot;        /* bytes of an element: at its address, in a token */
+  bool plain;            /* both are the same */
+  int64_t count;         /* elements in a token */
+  const int64_t *offset; /* [count] of the elements, from the address */
+  bool dense;            /* offset[i] = i */
+  uint8_t *raw;          /* [count] elements on their way, unless plain */
+  StTransfer transfer;   /* LOAD, STORE */
+  int ntensors;          /* LOAD, STORE: of the list */
+  Tensor *tensor;        /* [ntensors] */
+  int64_t index;         /* LOAD that gathers: the index held */
+  int64_t *stride;       /* FILL: of the window */
+  uint8_t *window;       /* FILL, DRAIN: the banks, one after another */
+};
+
+/* ---- cursors ------------------------------------------------------------ */
+
+static void cursor_start(Cursor *c, const StProcess *p, const Step *loop,
+                         int64_t at, int64_t list) {
+  c->n = 0;
+  c->at = at;
+  c->list = list;
+  for (int l = 0; l < p->nloops; l++) {
+    Step s = {p->trip[l], 0, loop[l].step, loop[l].layer};
+    Step *outer = c->n ? &c->loop[c->n - 1] : NULL;
+    if (s.trip == 1)
+      continue;
+    if (outer && outer->step == s.step * s.trip &&
+        outer->layer == s.layer * s.trip) {
+      s.trip *= outer->trip;
+      *outer = s;
+    } else {
+      c->loop[c->n++] = s;
+    }
+  }
+}
+
+/* Iterations of the innermost loop from here on, at most k, over one tensor of
+ * the list. */
+static int64_t cursor_row(const Cursor *c, int64_t k) {
+  if (!c->n)
+    return 1;
+  const Step *s = &c->loop[c->n - 1];
+  int64_t left = s->layer ? 1 : s->trip - s->index;
+  return left < k ? left : k;
+}
+
+/* k iterations of the innermost loop on, k <= cursor_row. */
+static void cursor_advance(Cursor *c, int64_t k) {
+  for (int l = c->n - 1; l >= 0; l--, k = 1) {
+    Step *s = &c->loop[l];
+    s->index += k;
+    c->at += s->step * k;
+    c->list += s->layer * k;
+    if (s->index < s->trip)
+      return;
+    c->at -= s->step * s->trip;
+    c->list -= s->layer * s->trip;
+    s->index = 0;
+  }
+}
+
+/* ---- copying ------------------------------------------------------------ */
+
+/* Elements of a token: offsets on the side of memory only. */
+static void gather_elements(void *to, const void *from, const int64_t *offset,
+                            int64_t n, int size) {
+  switch (size) {
+  case 1:
+    for (int64_t i = 0; i < n; i++)
+      ((uint8_t *)to)[i] = ((const uint8_t *)from)[offset[i]];
+    break;
+  case 2:
+    for (int64_t i = 0; i < n; i++)
+      ((uint16_t *)to)[i] = ((const uint16_t *)from)[offset[i]];
+    break;
+  case 4:
+    for (int64_t i = 0; i < n; i++)
+      ((uint32_t *)to)[i] = ((const uint32_t *)from)[offset[i]];
+    break;
+  default:
+    for (int64_t i = 0; i < n; i++)
+      ((uint64_t *)to)[i] = ((const uint64_t *)from)[offset[i]];
+  }
+}
+
+static void scatter_elements(void *to, const void *from, const int64_t *offset,
+                             int64_t n, int size) {
+  switch (size) {
+  case 1:
+    for (int64_t i = 0; i < n; i++)
+      ((uint8_t *)to)[offset[i]] = ((const uint8_t *)from)[i];
+    break;
+  case 2:
+    for (int64_t i = 0; i < n; i++)
+      ((uint16_t *)to)[offset[i]] = ((const uint16_t *)from)[i];
+    break;
+  case 4:
+    for (int64_t i = 0; i < n; i++)
+      ((uint32_t *)to)[offset[i]] = ((const uint32_t *)from)[i];
+    break;
+  default:
+    for (int64_t i = 0; i < n; i++)
+      ((uint64_t *)to)[offset[i]] = ((const uint64_t *)from)[i];
+  }
+}
+
+/* k tokens, whose addresses in memory are `step` elements apart. */
+static void read_tokens(const StMover *m, uint8_t *to, const uint8_t *memory,
+                        int64_t step, int64_t k) {
+  size_t bytes = (size_t)(m->count * m->slot);
+  if (m->dense && step == m->count) {
+    if (m->plain)
+      memcpy(to, memory, bytes * (size_t)k);
+    else
+      st_slots_read(m->dtype, memory, m->count * k, to);
+    return;
+  }
+  for (int64_t i = 0; i < k; i++, to += bytes, memory += step * m->size) {
+    const uint8_t *from = memory;
+    if (m->dense && m->plain) {
+      memcpy(to, from, bytes);
+      continue;
+    }
+    if (!m->dense) {
+      uint8_t *row = m->plain ? to : m->raw;
+      gather_elements(row, from, m->offset, m->count, m->size);
+      from = row;
+    }
+    if (!m->plain)
+      st_slots_read(m->dtype, from, m->count, to);
+  }
+}
+
+static void write_tokens(const StMover *m, uint8_t *memory, const uint8_t *from,
+                         int64_t step, int64_t k) {
+  size_t bytes = (size_t)(m->count * m->slot);
+  if (m->dense && step == m->count) {
+    if (m->plain)
+      memcpy(memory, from, bytes * (size_t)k);
+    else
+      st_slots_write(m->dtype, from, m->count * k, memory);
+    return;
+  }
+  for (int64_t i = 0; i < k; i++, from += bytes, memory += step * m->size) {
+    const uint8_t *row = from;
+    if (m->dense && m->plain) {
+      memcpy(memory, row, bytes);
+      continue;
+    }
+    if (!m->plain) {
+      uint8_t *to = m->dense ? memory : m->raw;
+      st_slots_write(m->dtype, from, m->count, to);
+      row = to;
+    }
+    if (!m->dense)
+      scatter_elements(memory, row, m->offset, m->count, m->size);
+  }
+}
+
+/* ---- making ------------------------------------------------------------- */
+
+/* What the loops from `first` inward advance: the address by stride, `list` by
+ * dim `layer`; dim `skip` advances nothing. */
+static void set_steps(StMover *m, const int64_t *stride, int first, int layer,
+                      int skip) {
+  const StProcess *p = m->process;
+  for (int l = first; l < p->nloops; l++) {
+    int d = p->loop[l].dim;
+    if (d < 0 || d == skip)
+      continue;
+    if (d == layer)
+      m->loop[l].layer = p->loop[l].step;
+    else
+      m->loop[l].step = p->loop[l].step * stride[d];
+  }
+}
+
+static StMover *mover_new(StArena *a, const StProcess *p, StDtype dtype) {
+  StMover *m = ST_NEW(a, StMover);
+  m->process = p;
+  m->loop = ST_NEW_N(a, Step, p->nloops);
+  m->cursor.loop = ST_NEW_N(a, Step, p->nloops);
+  m->dtype = dtype;
+  m->slot = st_slot_bytes(dtype);
+  return m;
+}
+
+StMover *st_mover_transfer(StArena *a, const StModule *module,
+                           const StProcess *p) {
+  const StOp *op = p->op;
+  StTransfer t = st_transfer_new(a, module, op);
+  StMover *m = mover_new(a, p, t.dtype);
+  m->transfer = t;
+  m->size = (int)st_dtype_bytes(t.dtype);
+  m->plain = t.dtype == ST_F32 || t.dtype == ST_I64;
+  m->count = t.token;
+  m->offset = t.offset;
+  m->dense = t.dense;
+  m->raw = st_arena_alloc(a, (size_t)(m->count * m->size));
+  m->ntensors = op->u.store.index.n;
+  if (p->kind == ST_PROC_LOAD) {
+    const StOp *from = op->operand[0]->def;
+    bool constant = from->kind == ST_OP_CONST;
+    m->ntensors = constant ? from->u.constant.n : from->u.index.n;
+    if (constant && from->u.constant.splat) { /* one element for all */
+      m->dense = false;
+      m->offset = ST_NEW_N(a, int64_t, m->count);
+      m->transfer.stride = ST_NEW_N(a, int64_t, t.order->rank);
+    }
+  }
+  set_steps(m, m->transfer.stride, 0, t.layer_dim, t.gather);
+  m->tensor = ST_NEW_N(a, Tensor, m->ntensors);
+  return m;
+}
+
+/* Offsets of a token's elements in the window. */
+static void set_token(StArena *a, StMover *m, const StItensor *order,
+                      const int64_t *stride) {
+  int64_t *offset = ST_NEW_N(a, int64_t, st_itensor_token(order));
+  m->count = st_itensor_token(order);
+  m->offset = offset;
+  m->dense = true;
+  for (int64_t i = 0; i < m->count; i++) {
+    int64_t rest = i;
+    for (int d = order->rank - 1; d >= 0; d--) {
+      offset[i] += rest % order->elem[d] * stride[d];
+      rest /= order->elem[d];
+    }
+    m->dense = m->dense && offset[i] == i;
+  }
+}
+
+/* The window is row-major over its extents and holds slots. */
+StMover *st_mover_fill(StArena *a, const StProcess *p) {
+  const StConverter *c = &p->op->u.converter;
+  StMover *m = mover_new(a, p, p->op->result[0]->type.dtype);
+  int64_t next = 1;
+  m->size = m->slot;
+  m->plain = true;
+  m->stride = ST_NEW_N(a, int64_t, c->fill.rank);
+  for (int d = c->fill.rank - 1; d >= 0; d--) {
+    m->stride[d] = next;
+    next *= c->extent[d];
+  }
+  set_token(a, m, &c->fill, m->stride);
+  set_steps(m, m->stride, p->shared, -1, -1);
+  m->window = st_arena_alloc(a, (size_t)(c->window * c->banks * m->size));
+  return m;
+}
+
+StMover *st_mover_drain(StArena *a, const StProcess *p, const StMover *fill) {
+  StMover *m = mover_new(a, p, fill->dtype);
+  m->size = m->slot;
+  m->plain = true;
+  m->window = fill->window;
+  set_token(a, m, &p->op->u.converter.drain, fill->stride);
+  set_steps(m, fill->stride, p->shared, -1, -1);
+  return m;
+}
+
+/* ---- a step ------------------------------------------------------------- */
+
+/* Addresses stay inside `elements`. The loops' steps are not negative. */
+static bool in_range(const StMover *m, int64_t at, int64_t elements) {
+  if (!m->process->beats)
+    return true;
+  int64_t last = at + m->offset[m->count - 1];
+  for (int l = 0; l < m->process->nloops; l++)
+    last += (m->process->trip[l] - 1) * m->loop[l].step;
+  return at >= 0 && last < elements;
+}
+
+/* Tensor number `i` of the list. */
+static Tensor find_tensor(const StMover *m, const StMemoryImage *image, int i) {
+  const StOp *op = m->process->op;
+  union {
+    const void *from;
+    uint8_t *data;
+  } p;
+  if (op->kind == ST_OP_STORE) {
+    int ret = op->u.store.index.index[i];
+    const StPort *port = &image->module->ret.at[ret];
+    if (port->role == ST_ROLE_CACHE_ROWS)
+      return (Tensor){image->own[port->cache], image->arg_bytes[port->cache]};
+    return (Tensor){image->ret[ret], image->ret_bytes[ret]};
+  }
+  const StOp *from = op->operand[0]->def;
+  if (from->kind == ST_OP_CONST) {
+    int64_t bytes = from->u.constant.bytes / from->u.constant.n;
+    p.from = (const uint8_t *)from->u.constant.data + bytes * i;
+    return (Tensor){p.data, bytes};
+  }
+  int arg = from->u.index.index[i];
+  ST_CHECK(image->arg[arg], "argument %d has no data", arg);
+  p.from = image->arg[arg];
+  return (Tensor){p.data, image->arg_bytes[arg]};
+}
+
+void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
+                    int64_t T) {
+  const StTransfer *t = &m->transfer;
+  int64_t at = 0, list = 0;
+  for (int d = 0; d < t->order->rank; d++) {
+    int64_t origin = st_sym_eval(t->order->origin[d], P, T);
+    if (d == t->append_dim)
+      origin += P;
+    if (d == t->layer_dim)
+      list = origin;
+    else if (d != t->gather)
+      at += origin * t->stride[d];
+  }
+  cursor_start(&m->cursor, m->process, m->loop, at, list);
+  for (int i = 0; i < m->ntensors; i++) {
+    m->tensor[i] = find_tensor(m, image, i);
+    ST_CHECK(in_range(m, at, m->tensor[i].bytes / m->size),
+             "a %s leaves its tensor", st_op_name(m->process->op->kind));
+  }
+}
+
+void st_mover_start_converter(StMover *fill, StMover *drain, int64_t P,
+                              int64_t T) {
+  const StConverter *c = &fill->process->op->u.converter;
+  int64_t at = 0;
+  for (int d = 0; d < c->fill.rank; d++)
+    at += (st_sym_eval(c->drain.origin[d], P, T) -
+           st_sym_eval(c->fill.origin[d], P, T)) *
+          fill->stride[d];
+  cursor_start(&fill->cursor, fill->process, fill->loop, 0, 0);
+  cursor_start(&drain->cursor, drain->process, drain->loop, at, 0);
+  ST_CHECK(in_range(fill, 0, c->window) && in_range(drain, at, c->window),
+           "a converter reaches beyond its window");
+}
+
+static int64_t row_step(const StMover *m) {
+  return m->cursor.n ? m->cursor.loop[m->cursor.n - 1].step : 0;
+}
+
+static uint8_t *element(const StMover *m) {
+  return m->tensor[m->cursor.list].data + m->cursor.at * m->size;
+}
+
+void st_mover_load_beats(StMover *m, uint8_t *to, int64_t k) {
+  int64_t bytes = m->count * m->slot;
+  for (int64_t i = 0, n; i < k; i += n) {
+    n = cursor_row(&m->cursor, k - i);
+    read_tokens(m, to + i * bytes, element(m), row_step(m), n);
+    cursor_advance(&m->cursor, n);
+  }
+}
+
+void st_mover_gather_beats(StMover *m, uint8_t *to, const int64_t *index,
+                           int64_t k) {
+  int64_t stride = m->transfer.stride[m->transfer.gather];
+  int64_t bytes = m->count * m->slot;
+  for (int64_t i = 0; i < k; i++, to += bytes) {
+    if (index)
+      m->index = index[i];
+    const Tensor *t = &m->tensor[m->cursor.list];
+    int64_t at = m->cursor.at + m->index * stride;
+    int64_t end = (at + m->offset[m->count - 1] + 1) * m->size;
+    if (at < 0 || end > t->bytes)
+      memset(to, 0, (size_t)bytes);
+    else
+      read_tokens(m, to, t->data + at * m->size, 0, 1);
+    cursor_advance(&m->cursor, 1);
+  }
+}
+
+void st_mover_store_beats(StMover *m, const uint8_t *from, int64_t k) {
+  int64_t bytes = m->count * m->slot;
+  for (int64_t i = 0, n; i < k; i += n) {
+    n = cursor_row(&m->cursor, k - i);
+    write_tokens(m, element(m), from + i * bytes, row_step(m), n);
+    cursor_advance(&m->cursor, n);
+  }
+}
+
+static uint8_t *bank_of(const StMover *m, int64_t beat) {
+  const StConverter *c = &m->process->op->u.converter;
+  int64_t bank = beat / m->process->window % c->banks;
+  return m->window + bank * c->window * m->size;
+}
+
+void st_mover_fill_beats(StMover *m, const uint8_t *from, int64_t beat,
+                         int64_t k) {
+  uint8_t *bank = bank_of(m, beat);
+  for (int64_t i = 0, n; i < k; i += n) {
+    n = cursor_row(&m->cursor, k - i);
+    write_tokens(m, bank + m->cursor.at * m->size,
+                 from + i * m->count * m->slot, row_step(m), n);
+    cursor_advance(&m->cursor, n);
+  }
+}
+
+void st_mover_drain_beats(StMover *m, uint8_t *to, int64_t beat, int64_t k) {
+  const uint8_t *bank = bank_of(m, beat);
+  for (int64_t i = 0, n; i < k; i += n) {
+    n = cursor_row(&m->cursor, k - i);
+    read_tokens(m, to + i * m->count * m->slot, bank + m->cursor.at * m->size,
+                row_step(m), n);
+    cursor_advance(&m->cursor, n);
+  }
+}
