@@ -106,10 +106,29 @@ static void whole_loop(const Tile *t, const StOp *op, Plan *p, int dim) {
   p->done[dim] = true;
 }
 
+/* A guarded dim that the lead lacks goes where a row-major order has it, so
+ * that the loops of the guarded operand lie inside. */
+static void place_guarded(const Tile *t, const StOp *op, Plan *p) {
+  const StNest *n = &op->u.nest;
+  for (int d = 0; d < n->ndims; d++) {
+    if (p->done[d] || !is_guarded(op, d) || p->loop.n == 0)
+      continue;
+    whole_loop(t, op, p, d);
+    StLoop l = p->loop.at[p->loop.n - 1];
+    int at = 0;
+    while (at < p->loop.n - 1 && p->loop.at[at].dim < d)
+      at++;
+    for (int i = p->loop.n - 1; i > at; i--)
+      p->loop.at[i] = p->loop.at[i - 1];
+    p->loop.at[at] = l;
+  }
+}
+
 /* Whole loops for the dims that have none: those before all others outermost,
  * the rest innermost, extents of T last. */
 static void finish_loops(const Tile *t, const StOp *op, Plan *p) {
   const StNest *n = &op->u.nest;
+  place_guarded(t, op, p);
   int first = n->ndims;
   for (int d = n->ndims; d-- > 0;)
     if (p->done[d])

@@ -1,0 +1,34 @@
+/* The commands of `streamtensor`. Each gets its own arguments (argv[0] is the
+ * command's name) and returns the exit status: 0, 1 the user's fault, 2 usage,
+ * 70 ours. */
+#ifndef ST_DRIVER_COMMAND_H
+#define ST_DRIVER_COMMAND_H
+
+#include <stdbool.h>
+
+typedef struct {
+  const char *name;
+  const char *summary;
+  int (*run)(int argc, char **argv);
+} StCommand;
+
+int st_command_opt(int argc, char **argv);
+
+/* ---- options ------------------------------------------------------------ */
+
+typedef struct {
+  const char *name;    /* "-o", "--json" */
+  const char **value;  /* where its value goes; NULL for a flag */
+  bool *flag;          /* set by a flag */
+  const char *help;    /* one line */
+  const char *meta;    /* name of the value in the help */
+} StOption;
+
+/* Parses options and at most `most` other arguments (at least `least`) into
+ * `rest`. Returns 0 to go on; 1 if --help was printed; 2 after a usage error.
+ * `usage` is the line after "usage: streamtensor ". */
+int st_options_parse(int argc, char **argv, const char *usage,
+                     const char *about, const StOption *options, int n,
+                     const char **rest, int least, int most, int *nrest);
+
+#endif

@@ -1,0 +1,34 @@
+/* streamtensor: the command. */
+#include <stdio.h>
+#include <string.h>
+
+#include "driver/command.h"
+
+static const StCommand commands[] = {
+    {"opt", "run passes on a module (for compiler people)", st_command_opt},
+};
+
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static void print_usage(FILE *to) {
+  fprintf(to, "usage: streamtensor COMMAND ...\n\n"
+              "From a PyTorch model to a streaming dataflow accelerator.\n\n"
+              "commands (streamtensor COMMAND --help tells more):\n");
+  for (int i = 0; i < COMMANDS; i++)
+    fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+                   !strcmp(argv[1], "help"))) {
+    print_usage(stdout);
+    return 0;
+  }
+  for (int i = 0; argc > 1 && i < COMMANDS; i++)
+    if (!strcmp(argv[1], commands[i].name))
+      return commands[i].run(argc - 1, argv + 1);
+  if (argc > 1)
+    fprintf(stderr, "streamtensor: there is no command '%s'\n", argv[1]);
+  print_usage(stderr);
+  return 2;
+}
