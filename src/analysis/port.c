@@ -77,8 +77,10 @@ static StPortInfo port(StArena *a, const StNest *n, const StAffine *map,
     if (data_dim(map, rank, n->loop[i].dim) >= 0 ||
         (output && !is_reduction(n, i)))
       p.level = i + 1;
-    if (g->dim >= 0 && n->loop[i].dim == g->dim)
+    if (g->dim >= 0 && n->loop[i].dim == g->dim) {
       p.guard_loop = i;
+      p.level = i + 1 > p.level ? i + 1 : p.level;
+    }
   }
   if (g->dim >= 0) {
     p.lo = g->lo;

@@ -152,7 +152,7 @@ static StOp *filter(Stream *s, StValue *v, int d, StSym lo, StSym count) {
 static void move_origin(const Request *r, int d, StSym lo) {
   StSym back = st_sym_scale(lo, -1);
   r->order.origin[d] = st_sym_add(r->order.origin[d], back);
-  if (r->user->kind != ST_OP_KERNEL)
+  if (r->user->kind != ST_OP_KERNEL && r->user->kind != ST_OP_GENERIC)
     return;
   StAffine *e = &r->user->u.nest.in[r->operand].map[d];
   e->off = st_sym_add(e->off, back);
