@@ -31,8 +31,8 @@ static void count(StCoverage *c, StText *t, StArena *a,
                   const StStatements *all) {
   for (int i = 0; i < all->n; i++) {
     const StStatement *s = &all->at[i];
-    const char *name = st_arena_printf(t->arena, "%.*s", (int)s->name.length,
-                                       s->name.data);
+    const char *name =
+        st_arena_printf(t->arena, "%.*s", (int)s->name.length, s->name.data);
     StCoverageRow *row = row_of(c, a, name);
     row->count++;
     c->operations++;
@@ -91,7 +91,7 @@ StCoverage *st_coverage(StArena *arena, const StSignature *sig,
   return ok ? c : NULL;
 }
 
-/* ---- output -------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------- */
 
 void st_coverage_print(StStr *out, const StCoverage *c) {
   st_str_printf(out, "%-28s %7s  %s\n", "operation", "count", "verdict");
@@ -136,15 +136,17 @@ static void print_places(StStr *out, const StCoverageRow *r) {
 }
 
 void st_coverage_json(StStr *out, const StCoverage *c) {
-  st_str_printf(out, "{\n  \"supported\": %s,\n  \"operations\": %d,\n"
-                     "  \"ops\": [",
+  st_str_printf(out,
+                "{\n  \"supported\": %s,\n  \"operations\": %d,\n"
+                "  \"ops\": [",
                 c->unsupported ? "false" : "true", c->operations);
   for (int i = 0; i < c->row.n; i++) {
     const StCoverageRow *r = &c->row.at[i];
     st_str_printf(out, "%s\n    {\"op\": ", i ? "," : "");
     print_string(out, r->op);
-    st_str_printf(out, ", \"count\": %d, \"supported\": %s, \"reason\": ",
-                  r->count, r->reason ? "false" : "true");
+    st_str_printf(out,
+                  ", \"count\": %d, \"supported\": %s, \"reason\": ", r->count,
+                  r->reason ? "false" : "true");
     if (r->reason)
       print_string(out, r->reason);
     else

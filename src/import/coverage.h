@@ -13,12 +13,12 @@ typedef struct {
   const char *op; /* MLIR's name */
   int count;
   const char *reason; /* why it is not supported; NULL: it is */
-  int nplaces;        /* places kept; of the unsupported ones if there are any */
+  int nplaces; /* places kept; of the unsupported ones if there are any */
   StLoc place[ST_COVERAGE_PLACES];
 } StCoverageRow;
 
 typedef struct {
-  ST_VEC(StCoverageRow) row; /* unsupported first, then by count and name */
+  ST_VEC(StCoverageRow) row;   /* unsupported first, then by count and name */
   int operations, unsupported; /* operations in all; rows with a reason */
 } StCoverage;
 

@@ -13,14 +13,14 @@ typedef struct {
   int nargs, nrets;
   const StPort *arg; /* [nargs], in the order of the function's arguments */
   const StPort *ret; /* [nrets] */
+  const char *entry; /* the function; NULL: the only one, or `main` */
 } StSignature;
 
-/* The function in the file `path` (the only one, or the one named `main`) as
- * a tensor-level module; NULL after located errors, which name every
- * unsupported operation.
- * `sig` gives arguments and results their roles, and `?` extents their
- * symbols; it must agree with the types in the text. Without it (NULL) the
- * arguments are inputs arg0, arg1, ... and a `?` extent is an error. */
+/* The function in the file `path` as a tensor-level module; NULL after located
+ * errors, which name every unsupported operation. `sig` gives arguments and
+ * results their roles, and `?` extents their symbols; it must agree with the
+ * types in the text. Without it (NULL) the arguments are inputs arg0, arg1, ...
+ * and a `?` extent is an error. */
 StModule *st_import_linalg(const StSignature *sig, const char *path,
                            StDiag *diag);
 

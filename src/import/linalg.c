@@ -12,7 +12,7 @@
 
 #include "base/str.h"
 
-/* ---- issues ------------------------------------------------------------------- */
+/* ---- issues ------------------------------------------------------------- */
 
 void st_import_refuse(StImport *imp, MlirOperation op, const char *fmt, ...) {
   char reason[512];
@@ -20,10 +20,9 @@ void st_import_refuse(StImport *imp, MlirOperation op, const char *fmt, ...) {
   va_start(ap, fmt);
   vsnprintf(reason, sizeof reason, fmt, ap);
   va_end(ap);
-  int named =
-      st_mlir_is(op, "linalg.generic")
-          ? st_ptrmap_get(&imp->named, mlirOperationGetLocation(op).ptr)
-          : -1;
+  int named = st_mlir_is(op, "linalg.generic")
+                  ? st_ptrmap_get(&imp->named, mlirOperationGetLocation(op).ptr)
+                  : -1;
   StIssue issue = {.op = named >= 0 ? imp->name.at[named]
                                     : st_mlir_name(imp->scratch, op),
                    .reason = st_arena_strdup(imp->scratch, reason),
@@ -54,8 +53,7 @@ static void report_issue(const StImport *imp, int first) {
                   other->loc.line);
   }
   bool is_signature = strncmp(issue->op, "func.", 5) == 0;
-  st_error(imp->text->diag, issue->loc, "%s%s%s",
-           is_signature ? "" : issue->op,
+  st_error(imp->text->diag, issue->loc, "%s%s%s", is_signature ? "" : issue->op,
            is_signature ? "" : " is not supported: ", issue->reason);
   if (n > 0)
     st_note(imp->text->diag, "%d more of this kind%s%s%s", n,
@@ -74,7 +72,7 @@ static void report_issues(const StImport *imp) {
   }
 }
 
-/* ---- values -------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------- */
 
 bool st_import_dtype(MlirType t, StDtype *out) {
   if (mlirTypeIsAIndex(t)) {
@@ -179,14 +177,14 @@ StValue *st_import_tensor(StImport *imp, MlirOperation op, intptr_t i) {
   return t->value;
 }
 
-/* ---- arguments ------------------------------------------------------------------ */
+/* ---- arguments ---------------------------------------------------------- */
 
 static bool is_scalar(MlirType t) {
   return mlirTypeIsAInteger(t) || mlirTypeIsAFloat(t) || mlirTypeIsAIndex(t);
 }
 
-static bool bare_port(StImport *imp, MlirType mt, const char *name,
-                      StRole role, StPort *port) {
+static bool bare_port(StImport *imp, MlirType mt, const char *name, StRole role,
+                      StPort *port) {
   int rank = is_scalar(mt) ? 0 : (int)mlirShapedTypeGetRank(mt);
   *port = (StPort){.name = name,
                    .role = role,
@@ -222,8 +220,8 @@ static bool port_of(StImport *imp, bool is_arg, int i, MlirType mt,
                     StPort *port) {
   StDtype dtype;
   MlirType elem = is_scalar(mt) ? mt : mlirShapedTypeGetElementType(mt);
-  const char *name = st_arena_printf(imp->m->arena, "%s%d",
-                                     is_arg ? "arg" : "result", i);
+  const char *name =
+      st_arena_printf(imp->m->arena, "%s%d", is_arg ? "arg" : "result", i);
   if (!st_import_dtype(elem, &dtype) || mlirTypeIsAF64(elem)) {
     st_import_refuse(imp, imp->fn, "%s has the type %s", name,
                      st_mlir_type_text(imp->scratch, mt));
@@ -233,14 +231,14 @@ static bool port_of(StImport *imp, bool is_arg, int i, MlirType mt,
     *port = copy_port(imp, is_arg ? &imp->sig->arg[i] : &imp->sig->ret[i]);
     if (port->dtype == dtype)
       return true;
-    st_import_refuse(imp, imp->fn, "%s `%s` is %s in model.json, but %s in the text",
-                     is_arg ? "argument" : "result",
-                     port->name ? port->name : name,
-                     st_dtype_name(port->dtype), st_dtype_name(dtype));
+    st_import_refuse(
+        imp, imp->fn, "%s `%s` is %s in model.json, but %s in the text",
+        is_arg ? "argument" : "result", port->name ? port->name : name,
+        st_dtype_name(port->dtype), st_dtype_name(dtype));
     return false;
   }
-  bool ok = bare_port(imp, mt, name, is_arg ? ST_ROLE_INPUT : ST_ROLE_OUTPUT,
-                      port);
+  bool ok =
+      bare_port(imp, mt, name, is_arg ? ST_ROLE_INPUT : ST_ROLE_OUTPUT, port);
   port->dtype = dtype;
   return ok;
 }
@@ -248,8 +246,7 @@ static bool port_of(StImport *imp, bool is_arg, int i, MlirType mt,
 /* The position: a scalar that equals P, or a tensor filled with it. */
 static StValue *position_tensor(StImport *imp, StLoc loc, StType type) {
   StArena *a = imp->m->arena;
-  StNest nest = {.ndims = type.rank,
-                 .dim = ST_NEW_N(a, StDim, type.rank + 1)};
+  StNest nest = {.ndims = type.rank, .dim = ST_NEW_N(a, StDim, type.rank + 1)};
   for (int i = 0; i < type.rank; i++)
     nest.dim[i].extent = type.shape[i];
   StBodyBuilder b = {.imp = imp, .op = imp->fn, .nest = &nest};
@@ -300,7 +297,7 @@ static void import_argument(StImport *imp, int i, MlirValue v) {
   st_ptrmap_set(imp->scratch, &imp->at, v.ptr, at);
 }
 
-/* ---- results ---------------------------------------------------------------------- */
+/* ---- results ------------------------------------------------------------ */
 
 static void import_result(StImport *imp, MlirOperation ret, int i) {
   MlirValue v = mlirOperationGetOperand(ret, i);
@@ -314,14 +311,13 @@ static void import_result(StImport *imp, MlirOperation ret, int i) {
   if (!t)
     return;
   if (!imp->sig) {
-    port = (StPort){
-        .name = st_arena_printf(imp->m->arena, "result%d", i),
-        .role = ST_ROLE_OUTPUT,
-        .dtype = t->type.dtype,
-        .rank = t->type.rank,
-        .shape = t->type.shape,
-        .cache = -1,
-        .axis = -1};
+    port = (StPort){.name = st_arena_printf(imp->m->arena, "result%d", i),
+                    .role = ST_ROLE_OUTPUT,
+                    .dtype = t->type.dtype,
+                    .rank = t->type.rank,
+                    .shape = t->type.shape,
+                    .cache = -1,
+                    .axis = -1};
   } else if (!port_of(imp, false, i, mt, &port)) {
     return;
   }
@@ -335,21 +331,21 @@ static void import_result(StImport *imp, MlirOperation ret, int i) {
     return;
   }
   st_vec_push(imp->m->arena, &imp->m->ret, port);
-  StOp *op = st_op_new(imp->m, ST_OP_RESULT, st_mlir_loc(imp->text, ret), 1,
-                       &t, 0);
+  StOp *op =
+      st_op_new(imp->m, ST_OP_RESULT, st_mlir_loc(imp->text, ret), 1, &t, 0);
   op->u.index = (StIndexList){1, ST_NEW(imp->m->arena, int)};
   op->u.index.index[0] = i;
   st_op_append(imp->m, op);
 }
 
-/* ---- operations --------------------------------------------------------------------- */
+/* ---- operations --------------------------------------------------------- */
 
 static const char *const structural[] = {
-    "builtin.module", "func.func",   "func.return",       "arith.constant",
-    "linalg.generic", "linalg.index", "cf.assert",        "arith.maxui",
-    "affine.apply",   "affine.min",  "affine.max",        "arith.divui",
-    "arith.remui",    "arith.minui",       "arith.ceildivsi",
-    "arith.ceildivui", "ml_program.global"};
+    "builtin.module",   "func.func",    "func.return",     "arith.constant",
+    "linalg.generic",   "linalg.index", "cf.assert",       "arith.maxui",
+    "affine.apply",     "affine.min",   "affine.max",      "arith.divui",
+    "arith.remui",      "arith.minui",  "arith.ceildivsi", "arith.ceildivui",
+    "ml_program.global"};
 
 static bool is_known(const char *name) {
   for (size_t i = 0; i < sizeof structural / sizeof *structural; i++)
@@ -391,8 +387,7 @@ static void import_operation(StImport *imp, MlirOperation op) {
 
 static bool check_counts(StImport *imp, MlirBlock body) {
   int nargs = (int)mlirBlockGetNumArguments(body);
-  int nrets =
-      (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(body));
+  int nrets = (int)mlirOperationGetNumOperands(mlirBlockGetTerminator(body));
   if (!imp->sig || (imp->sig->nargs == nargs && imp->sig->nrets == nrets))
     return true;
   st_error(imp->text->diag, st_mlir_loc(imp->text, imp->fn),
@@ -427,7 +422,7 @@ static bool import_function(StImport *imp) {
   return true;
 }
 
-/* ---- dead operations ------------------------------------------------------------------ */
+/* ---- dead operations ---------------------------------------------------- */
 
 static void drop_dead(StModule *m) {
   StArena *scratch = st_arena_new();
@@ -447,7 +442,7 @@ static void drop_dead(StModule *m) {
   st_arena_free(scratch);
 }
 
-/* ---- entry ------------------------------------------------------------------------------- */
+/* ---- entry -------------------------------------------------------------- */
 
 StImport st_import_new(StText *t, StModule *m, const StSignature *sig) {
   m->ctx = sig ? sig->ctx : 0;
@@ -473,7 +468,7 @@ bool st_import_run(StImport *imp) {
   mlirOperationWalk(imp->text->top, remember_name, imp, MlirWalkPreOrder);
   if (!st_text_run(imp->text, "linalg-generalize-named-ops,canonicalize,cse"))
     return false;
-  imp->fn = st_mlir_function(imp->text);
+  imp->fn = st_mlir_function(imp->text, imp->sig ? imp->sig->entry : NULL);
   if (mlirOperationIsNull(imp->fn) || !import_function(imp))
     return false;
   if (imp->issue.n == 0 && imp->wide)

@@ -17,7 +17,7 @@ typedef struct {
   int n, cap; /* cap a power of two, or 0 */
 } StPtrMap;
 
-/* ---- the text (linalg_text.c, linalg_mlir.c) ----------------------------- */
+/* ---- the text (linalg_text.c, linalg_mlir.c) ---------------------------- */
 
 typedef struct {
   const char *path;
@@ -70,13 +70,14 @@ MlirAttribute st_mlir_attr(MlirOperation op, const char *name); /* or null */
 /* Printed form of an attribute or a type. */
 const char *st_mlir_attr_text(StArena *a, MlirAttribute attr);
 const char *st_mlir_type_text(StArena *a, MlirType type);
-/* The `func.func` to import, or a null operation after an error. */
-MlirOperation st_mlir_function(StText *t);
+/* The `func.func` of that name (NULL: the only one, or `main`), or a null
+ * operation after an error. */
+MlirOperation st_mlir_function(StText *t, const char *name);
 
 int st_ptrmap_get(const StPtrMap *m, const void *key); /* -1: not there */
 void st_ptrmap_set(StArena *a, StPtrMap *m, const void *key, int at);
 
-/* ---- the state ------------------------------------------------------------- */
+/* ---- the state ---------------------------------------------------------- */
 
 typedef enum {
   ST_IV_TENSOR, /* a value of the module */
@@ -201,8 +202,8 @@ int st_body_op(StBodyBuilder *b, StScalarKind k, StDtype dtype, int x, int y,
 int st_body_compare(StBodyBuilder *b, StScalarKind k, StPredicate p, int x,
                     int y);
 /* Drop expressions and operands that no yield needs, then make the op. */
-StOp *st_body_finish(StBodyBuilder *b, StLoc loc, int nout,
-                     const StOutput *out, const StType *type);
+StOp *st_body_finish(StBodyBuilder *b, StLoc loc, int nout, const StOutput *out,
+                     const StType *type);
 
 /* linalg_scalar.c: arith and math operations. */
 bool st_scalar_is_known(const char *mlir_name);
@@ -213,7 +214,8 @@ StAffine *st_identity_map(StArena *a, int rank);
 /* linalg_generic.c */
 void st_import_generic(StImport *imp, MlirOperation op);
 void st_import_elementwise(StImport *imp, MlirOperation op);
-/* A tensor of `type` whose every element is the scalar v; NULL after refusing. */
+/* A tensor of `type` whose every element is the scalar v; NULL after refusing.
+ */
 StValue *st_import_broadcast(StImport *imp, MlirOperation op, MlirValue v,
                              StType type);
 

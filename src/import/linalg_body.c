@@ -24,7 +24,7 @@ static StExpr blank(StScalarKind k, StDtype t) {
                   .affine = st_affine_const(st_sym_const(0))};
 }
 
-/* ---- leaves --------------------------------------------------------------------- */
+/* ---- leaves ------------------------------------------------------------- */
 
 int st_body_const(StBodyBuilder *b, StDtype dtype, uint64_t bits) {
   StExpr e = blank(ST_X_CONST, dtype);
@@ -57,8 +57,8 @@ static const StExpr *known_integer(const StValue *v) {
   if (op->kind != ST_OP_GENERIC || op->nresults != 1 || op->noperands != 0)
     return NULL;
   const StExpr *e = &op->u.nest.body.at[op->u.nest.out[0].yield];
-  bool known = e->kind == ST_X_CONST ||
-               (e->kind == ST_X_INDEX && e->affine.n == 0);
+  bool known =
+      e->kind == ST_X_CONST || (e->kind == ST_X_INDEX && e->affine.n == 0);
   return known && op->u.nest.out[0].combine == ST_X_ARG ? e : NULL;
 }
 
@@ -97,7 +97,7 @@ int st_body_arg(StBodyBuilder *b, StValue *v, StAffine *map) {
   return push(b, e);
 }
 
-/* ---- operations with folding ---------------------------------------------------- */
+/* ---- operations with folding -------------------------------------------- */
 
 static int fold_affine(StBodyBuilder *b, StScalarKind k, int x, int y) {
   StArena *a = b->imp->m->arena;
@@ -170,7 +170,7 @@ int st_body_compare(StBodyBuilder *b, StScalarKind k, StPredicate p, int x,
   return push(b, e);
 }
 
-/* ---- scalars of the text --------------------------------------------------------- */
+/* ---- scalars of the text ------------------------------------------------ */
 
 void st_body_bind(StBodyBuilder *b, MlirValue v, int at) {
   StBound bound = {v, at};
@@ -265,8 +265,9 @@ static int scalar(StBodyBuilder *b, MlirValue v) {
     return operation(b, mlirOpResultGetOwner(v), dtype);
   StImported *arg = st_import_get(b->imp, v);
   if (!arg || arg->kind != ST_IV_TENSOR || arg->type.rank != 0)
-    return refuse(b, b->op, "an accumulator is read other than by one "
-                            "combination with the inputs (as in argmax)");
+    return refuse(b, b->op,
+                  "an accumulator is read other than by one "
+                  "combination with the inputs (as in argmax)");
   return st_body_arg(b, arg->value, ST_NEW(b->imp->m->arena, StAffine));
 }
 
@@ -283,7 +284,7 @@ int st_body_scalar(StBodyBuilder *b, MlirValue v) {
   return at;
 }
 
-/* ---- finishing --------------------------------------------------------------------- */
+/* ---- finishing ---------------------------------------------------------- */
 
 static void mark(const StBody *body, bool *used) {
   for (int i = body->n - 1; i >= 0; i--) {
@@ -318,8 +319,8 @@ static StBody compact(StBodyBuilder *b, const bool *used, int *at,
   return out;
 }
 
-StOp *st_body_finish(StBodyBuilder *b, StLoc loc, int nout,
-                     const StOutput *out, const StType *type) {
+StOp *st_body_finish(StBodyBuilder *b, StLoc loc, int nout, const StOutput *out,
+                     const StType *type) {
   StArena *scratch = b->imp->scratch, *a = b->imp->m->arena;
   StNest *nest = b->nest;
   bool *used = ST_NEW_N(scratch, bool, nest->body.n + 1);

@@ -35,14 +35,13 @@ bool st_import_attr_bits(MlirAttribute attr, StDtype dtype, uint64_t *bits) {
   return false;
 }
 
-StValue *st_import_splat(StImport *imp, StLoc loc, StType type,
-                         uint64_t bits) {
+StValue *st_import_splat(StImport *imp, StLoc loc, StType type, uint64_t bits) {
   StOp *op = st_import_op(imp, ST_OP_CONST, loc, 0, NULL, type);
   size_t n = bytes_of(type.dtype);
   void *data = st_arena_alloc(imp->m->arena, 8);
   memcpy(data, &bits, n); /* the host is little endian, as the module */
-  op->u.constant = (StConst){
-      .n = 1, .splat = true, .data = data, .bytes = (int64_t)n};
+  op->u.constant =
+      (StConst){.n = 1, .splat = true, .data = data, .bytes = (int64_t)n};
   return op->result[0];
 }
 
@@ -55,7 +54,7 @@ bool st_splat_bits(const StValue *v, uint64_t *bits) {
   return true;
 }
 
-/* ---- dense ---------------------------------------------------------------------- */
+/* ---- dense -------------------------------------------------------------- */
 
 /* What the text's elements look like. */
 typedef struct {
@@ -165,8 +164,8 @@ void st_import_constant(StImport *imp, MlirOperation op) {
     return;
   MlirAttribute attr = st_mlir_attr(op, "value");
   StLoc loc = st_mlir_loc(imp->text, op);
-  bool splat = mlirAttributeIsADenseElements(attr) &&
-               mlirDenseElementsAttrIsSplat(attr);
+  bool splat =
+      mlirAttributeIsADenseElements(attr) && mlirDenseElementsAttrIsSplat(attr);
   uint64_t bits;
   if (splat && st_import_attr_bits(mlirDenseElementsAttrGetSplatValue(attr),
                                    type.dtype, &bits)) {
@@ -177,9 +176,8 @@ void st_import_constant(StImport *imp, MlirOperation op) {
   if (!read_elements(imp, op, attr, n, type.dtype, &e))
     return;
   StOp *c = st_import_op(imp, ST_OP_CONST, loc, 0, NULL, type);
-  c->u.constant =
-      (StConst){.n = 1,
-                .data = copy_elements(imp, &e, type.dtype, n),
-                .bytes = n * (int64_t)bytes_of(type.dtype)};
+  c->u.constant = (StConst){.n = 1,
+                            .data = copy_elements(imp, &e, type.dtype, n),
+                            .bytes = n * (int64_t)bytes_of(type.dtype)};
   st_import_set_tensor(imp, result, c->result[0]);
 }

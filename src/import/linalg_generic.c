@@ -19,7 +19,7 @@ typedef struct {
   MlirOperation op;
   StLoc loc;
   MlirBlock block;
-  int nin, nops; /* inputs; inputs and outputs */
+  int nin, nops;  /* inputs; inputs and outputs */
   StAffine **map; /* [nops] */
   StType *type;   /* [nops] of tensors; rank 0 of scalars */
   bool reduces;
@@ -32,7 +32,7 @@ static bool refuse(Generic *g, const char *why) {
   return false;
 }
 
-/* ---- maps ---------------------------------------------------------------------------- */
+/* ---- maps --------------------------------------------------------------- */
 
 static bool convert_expr(Generic *g, MlirAffineExpr e, StAffine *out) {
   StArena *a = g->imp->m->arena;
@@ -77,8 +77,8 @@ static bool read_maps(Generic *g) {
   g->nest.ndims = (int)mlirArrayAttrGetNumElements(iterators);
   g->nest.dim = ST_NEW_N(a, StDim, g->nest.ndims + 1);
   for (int i = 0; i < g->nest.ndims; i++) {
-    const char *text = st_mlir_attr_text(
-        g->imp->scratch, mlirArrayAttrGetElement(iterators, i));
+    const char *text = st_mlir_attr_text(g->imp->scratch,
+                                         mlirArrayAttrGetElement(iterators, i));
     g->nest.dim[i].reduction = strstr(text, "reduction") != NULL;
     g->reduces |= g->nest.dim[i].reduction;
     if (!g->nest.dim[i].reduction && !strstr(text, "parallel"))
@@ -93,7 +93,7 @@ static bool read_maps(Generic *g) {
   return true;
 }
 
-/* ---- extents -------------------------------------------------------------------------- */
+/* ---- extents ------------------------------------------------------------ */
 
 /* Shapes of all operands; false if one could not be imported. */
 static bool read_types(Generic *g) {
@@ -156,7 +156,7 @@ static bool covers(const Generic *g, int operand) {
   return true;
 }
 
-/* ---- reductions ------------------------------------------------------------------------- */
+/* ---- reductions --------------------------------------------------------- */
 
 static const struct {
   const char *name;
@@ -242,7 +242,10 @@ static bool is_neutral(StScalarKind k, StDtype t, uint64_t bits) {
   bool is_min = k == ST_X_MINIMUMF || k == ST_X_MINNUMF;
   if (is_add || is_mul || is_max || is_min) {
     if (t == ST_F16)
-      return bits == (is_add ? 0u : is_mul ? 0x3c00u : is_max ? 0xfc00u : 0x7c00u);
+      return bits == (is_add   ? 0u
+                      : is_mul ? 0x3c00u
+                      : is_max ? 0xfc00u
+                               : 0x7c00u);
     float f = float_of(t, bits);
     return is_add   ? f == 0
            : is_mul ? f == 1
@@ -259,7 +262,7 @@ static bool is_neutral(StScalarKind k, StDtype t, uint64_t bits) {
                                     : 0);
 }
 
-/* ---- small nests --------------------------------------------------------------------------- */
+/* ---- small nests -------------------------------------------------------- */
 
 static StNest box(StImport *imp, const StType *t) {
   StNest n = {.ndims = t->rank,
@@ -309,9 +312,9 @@ void st_import_elementwise(StImport *imp, MlirOperation op) {
     }
     st_body_bind(&b, v, st_body_arg(&b, x, st_identity_map(a, t.rank)));
   }
-  if (!b.nest || !st_import_dtype(mlirShapedTypeGetElementType(
-                                      mlirValueGetType(result)),
-                                  &t.dtype)) {
+  if (!b.nest ||
+      !st_import_dtype(mlirShapedTypeGetElementType(mlirValueGetType(result)),
+                       &t.dtype)) {
     st_import_refuse(imp, op, "an operation on tensors of this type");
     return;
   }
@@ -337,7 +340,7 @@ StValue *st_import_broadcast(StImport *imp, MlirOperation op, MlirValue v,
   return st_body_finish(&b, loc, 1, &out, &type)->result[0];
 }
 
-/* ---- the body ---------------------------------------------------------------------------------- */
+/* ---- the body ----------------------------------------------------------- */
 
 static bool is_used(MlirValue v) {
   return !mlirOpOperandIsNull(mlirValueGetFirstUse(v));
@@ -382,9 +385,8 @@ static bool check_asserts(Generic *g) {
 static bool read_output(Generic *g, int r, StOutput *out) {
   MlirOperation yield = mlirBlockGetTerminator(g->block);
   MlirValue y = mlirOperationGetOperand(yield, r);
-  *out = (StOutput){.combine = ST_X_ARG,
-                    .map = g->map[g->nin + r],
-                    .guard = {.dim = -1}};
+  *out = (StOutput){
+      .combine = ST_X_ARG, .map = g->map[g->nin + r], .guard = {.dim = -1}};
   if (!covers(g, g->nin + r))
     return refuse(g, "a result whose map does not cover it exactly once");
   MlirValue acc = mlirBlockGetArgument(g->block, g->nin + r);

@@ -7,11 +7,11 @@
  */
 #include "import/linalg.h"
 
+#include <errno.h>
 #include <mlir-c/BuiltinAttributes.h>
 #include <mlir-c/Diagnostics.h>
 #include <mlir-c/Pass.h>
 #include <mlir-c/RegisterEverything.h>
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -23,7 +23,7 @@ static MlirStringRef ref(const char *s) {
   return mlirStringRefCreate(s, strlen(s));
 }
 
-/* ---- printing into the arena --------------------------------------------- */
+/* ---- printing into the arena -------------------------------------------- */
 
 typedef struct {
   StArena *arena;
@@ -59,10 +59,10 @@ static StLoc location(StText *t, MlirLocation loc) {
   return st_text_location(t, printed(&p), false);
 }
 
-/* ---- context ------------------------------------------------------------------ */
+/* ---- context ------------------------------------------------------------ */
 
 typedef struct { /* an error on its way from the trial parse */
-  bool good;    /* the last record: the text was parsed */
+  bool good;     /* the last record: the text was parsed */
   int line, col;
   size_t file, message; /* bytes that follow */
 } Record;
@@ -129,8 +129,8 @@ void st_text_close(StText *t) {
 }
 
 static MlirOperation parse(StText *t) {
-  return mlirOperationCreateParse(
-      t->ctx, mlirStringRefCreate(t->data, t->len), ref(t->path));
+  return mlirOperationCreateParse(t->ctx, mlirStringRefCreate(t->data, t->len),
+                                  ref(t->path));
 }
 
 /* In the child: silent whatever happens. */
@@ -204,17 +204,16 @@ bool st_text_parse(StText *t) {
 
 bool st_text_run(StText *t, const char *passes) {
   bool is_module = st_mlir_is(t->top, "builtin.module");
-  const char *pipeline =
-      st_arena_printf(t->arena, is_module ? "builtin.module(func.func(%s))"
-                                          : "func.func(%s)", passes);
+  const char *pipeline = st_arena_printf(
+      t->arena, is_module ? "builtin.module(func.func(%s))" : "func.func(%s)",
+      passes);
   mlirRegisterAllPasses();
   int before = st_diag_errors(t->diag);
   Printer p = {.arena = t->arena};
   MlirPassManager pm = mlirPassManagerCreateOnOperation(
       t->ctx, mlirIdentifierStr(mlirOperationGetName(t->top)));
-  MlirLogicalResult r =
-      mlirParsePassPipeline(mlirPassManagerGetAsOpPassManager(pm),
-                            ref(pipeline), print_part, &p);
+  MlirLogicalResult r = mlirParsePassPipeline(
+      mlirPassManagerGetAsOpPassManager(pm), ref(pipeline), print_part, &p);
   ST_CHECK(mlirLogicalResultIsSuccess(r), "MLIR pipeline: %s", printed(&p));
   r = mlirPassManagerRunOnOp(pm, t->top);
   mlirPassManagerDestroy(pm);
@@ -224,7 +223,7 @@ bool st_text_run(StText *t, const char *passes) {
   return mlirLogicalResultIsSuccess(r);
 }
 
-/* ---- accessors ---------------------------------------------------------------- */
+/* ---- accessors ---------------------------------------------------------- */
 
 StLoc st_mlir_loc(StText *t, MlirOperation op) {
   return location(t, mlirOperationGetLocation(op));
@@ -244,10 +243,11 @@ MlirAttribute st_mlir_attr(MlirOperation op, const char *name) {
   return mlirOperationGetAttributeByName(op, ref(name));
 }
 
-/* ---- the function --------------------------------------------------------------- */
+/* ---- the function ------------------------------------------------------- */
 
 typedef struct {
-  MlirOperation only, main;
+  MlirStringRef wanted;
+  MlirOperation last, named;
   int n;
 } Functions;
 
@@ -258,29 +258,28 @@ static MlirWalkResult see_function(MlirOperation op, void *user) {
   MlirRegion body = mlirOperationGetFirstRegion(op);
   if (mlirBlockIsNull(mlirRegionGetFirstBlock(body)))
     return MlirWalkResultSkip;
-  f->only = op;
+  f->last = op;
   f->n++;
   MlirStringRef name = mlirStringAttrGetValue(st_mlir_attr(op, "sym_name"));
-  if (mlirStringRefEqual(name, ref("main")))
-    f->main = op;
+  if (mlirStringRefEqual(name, f->wanted))
+    f->named = op;
   return MlirWalkResultSkip;
 }
 
-MlirOperation st_mlir_function(StText *t) {
-  Functions f = {0};
+MlirOperation st_mlir_function(StText *t, const char *name) {
+  Functions f = {.wanted = ref(name ? name : "main")};
   mlirOperationWalk(t->top, see_function, &f, MlirWalkPreOrder);
-  if (!mlirOperationIsNull(f.main))
-    return f.main;
-  if (f.n == 1)
-    return f.only;
+  if (!mlirOperationIsNull(f.named))
+    return f.named;
+  if (f.n == 1 && !name)
+    return f.last;
   st_error(t->diag, (StLoc){t->path, 1, 1},
-           f.n ? "%d functions and none of them is named main"
-               : "no func.func with a body (%d found)",
-           f.n);
+           "no function named %s with a body (there are %d others)",
+           name ? name : "main", f.n);
   return (MlirOperation){NULL};
 }
 
-/* ---- pointer map ------------------------------------------------------------------ */
+/* ---- pointer map -------------------------------------------------------- */
 
 static int slot_of(const StPtrMap *m, const void *key) {
   uint64_t h = (uint64_t)(uintptr_t)key * 0x9e3779b97f4a7c15u;

@@ -18,7 +18,7 @@ typedef struct {
   int arg[3];
 } Scalar;
 
-/* ---- shorthands -------------------------------------------------------------------- */
+/* ---- shorthands --------------------------------------------------------- */
 
 static int op2(Scalar *s, StScalarKind k, int x, int y) {
   return st_body_op(s->b, k, s->type, x, y, -1);
@@ -47,9 +47,11 @@ static int equal(Scalar *s, int x, int y) {
   return st_body_compare(s->b, ST_X_CMPF, ST_P_OEQ, x, y);
 }
 
-static StDtype dtype_of(Scalar *s, int x) { return s->b->nest->body.at[x].dtype; }
+static StDtype dtype_of(Scalar *s, int x) {
+  return s->b->nest->body.at[x].dtype;
+}
 
-/* ---- operations that are not in scalar.def ------------------------------------------ */
+/* ---- operations that are not in scalar.def ------------------------------ */
 
 static int64_t predicate(Scalar *s) {
   return mlirIntegerAttrGetValueInt(st_mlir_attr(s->op, "predicate"));
@@ -153,8 +155,8 @@ static int power(Scalar *s, int x, int64_t n) {
 
 static int power_int(Scalar *s) {
   StSym n;
-  if (!st_import_sym(s->b->imp, mlirOperationGetOperand(s->op, 1), &n) ||
-      n.p || n.t || n.c > 64 || n.c < -64)
+  if (!st_import_sym(s->b->imp, mlirOperationGetOperand(s->op, 1), &n) || n.p ||
+      n.t || n.c > 64 || n.c < -64)
     return op2(s, ST_X_POWF, s->arg[0], op1(s, ST_X_SITOFP, s->arg[1]));
   if (n.c == 0)
     return number(s, 1);
@@ -164,8 +166,8 @@ static int power_int(Scalar *s) {
 
 static int shift_left(Scalar *s) {
   StSym n;
-  if (!st_import_sym(s->b->imp, mlirOperationGetOperand(s->op, 1), &n) ||
-      n.p || n.t || n.c < 0 || n.c >= st_dtype_bits(s->type)) {
+  if (!st_import_sym(s->b->imp, mlirOperationGetOperand(s->op, 1), &n) || n.p ||
+      n.t || n.c < 0 || n.c >= st_dtype_bits(s->type)) {
     st_import_refuse(s->b->imp, s->op, "a shift by a variable amount");
     return -1;
   }
@@ -173,7 +175,7 @@ static int shift_left(Scalar *s) {
              integer(s, (int64_t)(UINT64_C(1) << n.c)));
 }
 
-/* ---- the table ---------------------------------------------------------------------- */
+/* ---- the table ---------------------------------------------------------- */
 
 static const struct {
   const char *name;
@@ -261,8 +263,7 @@ int st_body_scalar_op(StBodyBuilder *b, MlirOperation op) {
     st_import_refuse(b->imp, op, "there is no such scalar operation here");
     return -1;
   }
-  MlirType type =
-      element_type(mlirValueGetType(mlirOperationGetResult(op, 0)));
+  MlirType type = element_type(mlirValueGetType(mlirOperationGetResult(op, 0)));
   if (!st_import_dtype(type, &s.type)) {
     st_import_refuse(b->imp, op, "result type %s",
                      st_mlir_type_text(b->imp->scratch, type));

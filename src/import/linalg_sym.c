@@ -40,7 +40,7 @@ int st_import_compare(const StImport *imp, StPredicate p, StSym a, StSym b) {
                          : negate(gt);
 }
 
-/* ---- division ----------------------------------------------------------------- */
+/* ---- division ----------------------------------------------------------- */
 
 typedef enum { TOWARDS_ZERO, FLOOR, CEIL } Rounding;
 
@@ -85,7 +85,7 @@ static bool remainder_of(StSym a, StSym b, Rounding how, StSym *out) {
   return true;
 }
 
-/* ---- affine maps --------------------------------------------------------------- */
+/* ---- affine maps -------------------------------------------------------- */
 
 static bool eval_affine(MlirAffineExpr e, const StSym *dim, const StSym *sym,
                         StSym *out) {
@@ -138,14 +138,14 @@ static bool eval_affine_op(StImport *imp, MlirOperation op, StPredicate keep,
   return mlirAffineMapGetNumResults(map) > 0;
 }
 
-/* ---- tensors ----------------------------------------------------------------------- */
+/* ---- tensors ------------------------------------------------------------ */
 
 static bool eval_dim(StImport *imp, MlirOperation op, StSym *out) {
   StImported *t = st_import_get(imp, mlirOperationGetOperand(op, 0));
   StSym d;
   imp->blind |= !t;
-  if (!t || !st_import_sym(imp, mlirOperationGetOperand(op, 1), &d) || d.p || d.t ||
-      d.c < 0 || d.c >= t->type.rank)
+  if (!t || !st_import_sym(imp, mlirOperationGetOperand(op, 1), &d) || d.p ||
+      d.t || d.c < 0 || d.c >= t->type.rank)
     return false;
   *out = t->type.shape[d.c];
   return true;
@@ -176,37 +176,50 @@ static bool eval_extract(StImport *imp, MlirOperation op, StSym *out) {
   if (def->kind != ST_OP_GENERIC || def->nresults != 1)
     return false;
   const StExpr *e = &def->u.nest.body.at[def->u.nest.out[0].yield];
-  *out = e->kind == ST_X_CONST ? st_sym_const((int64_t)e->bits)
-                               : e->affine.off;
-  return e->kind == ST_X_CONST ||
-         (e->kind == ST_X_INDEX && e->affine.n == 0 &&
-          def->u.nest.out[0].combine == ST_X_ARG);
+  *out = e->kind == ST_X_CONST ? st_sym_const((int64_t)e->bits) : e->affine.off;
+  return e->kind == ST_X_CONST || (e->kind == ST_X_INDEX && e->affine.n == 0 &&
+                                   def->u.nest.out[0].combine == ST_X_ARG);
 }
 
-/* ---- scalar operations ------------------------------------------------------------- */
+/* ---- scalar operations -------------------------------------------------- */
 
 typedef enum {
-  S_CONSTANT, S_DIM, S_EXTRACT, S_APPLY, S_AMIN, S_AMAX, S_CAST, S_SELECT,
-  S_ADD, S_SUB, S_MUL, S_DIV, S_FLOORDIV, S_CEILDIV, S_REM, S_MAX, S_MIN
+  S_CONSTANT,
+  S_DIM,
+  S_EXTRACT,
+  S_APPLY,
+  S_AMIN,
+  S_AMAX,
+  S_CAST,
+  S_SELECT,
+  S_ADD,
+  S_SUB,
+  S_MUL,
+  S_DIV,
+  S_FLOORDIV,
+  S_CEILDIV,
+  S_REM,
+  S_MAX,
+  S_MIN
 } SymOp;
 
 static const struct {
   const char *name;
   SymOp op;
 } sym_op[] = {
-    {"arith.constant", S_CONSTANT},    {"tensor.dim", S_DIM},
-    {"tensor.extract", S_EXTRACT},     {"affine.apply", S_APPLY},
-    {"affine.min", S_AMIN},            {"affine.max", S_AMAX},
-    {"arith.index_cast", S_CAST},      {"arith.index_castui", S_CAST},
-    {"arith.extsi", S_CAST},           {"arith.extui", S_CAST},
-    {"arith.trunci", S_CAST},          {"arith.select", S_SELECT},
-    {"arith.addi", S_ADD},             {"arith.subi", S_SUB},
-    {"arith.muli", S_MUL},             {"arith.divsi", S_DIV},
-    {"arith.divui", S_DIV},            {"arith.floordivsi", S_FLOORDIV},
-    {"arith.ceildivsi", S_CEILDIV},    {"arith.ceildivui", S_CEILDIV},
-    {"arith.remsi", S_REM},            {"arith.remui", S_REM},
-    {"arith.maxsi", S_MAX},            {"arith.maxui", S_MAX},
-    {"arith.minsi", S_MIN},            {"arith.minui", S_MIN},
+    {"arith.constant", S_CONSTANT}, {"tensor.dim", S_DIM},
+    {"tensor.extract", S_EXTRACT},  {"affine.apply", S_APPLY},
+    {"affine.min", S_AMIN},         {"affine.max", S_AMAX},
+    {"arith.index_cast", S_CAST},   {"arith.index_castui", S_CAST},
+    {"arith.extsi", S_CAST},        {"arith.extui", S_CAST},
+    {"arith.trunci", S_CAST},       {"arith.select", S_SELECT},
+    {"arith.addi", S_ADD},          {"arith.subi", S_SUB},
+    {"arith.muli", S_MUL},          {"arith.divsi", S_DIV},
+    {"arith.divui", S_DIV},         {"arith.floordivsi", S_FLOORDIV},
+    {"arith.ceildivsi", S_CEILDIV}, {"arith.ceildivui", S_CEILDIV},
+    {"arith.remsi", S_REM},         {"arith.remui", S_REM},
+    {"arith.maxsi", S_MAX},         {"arith.maxui", S_MAX},
+    {"arith.minsi", S_MIN},         {"arith.minui", S_MIN},
 };
 
 static bool is_bool(MlirValue v) {
@@ -268,8 +281,8 @@ static bool eval_cast(StImport *imp, MlirOperation op, StSym *out) {
     return st_import_sym(imp, arg, out) &&
            fits(imp, *out, mlirValueGetType(mlirOperationGetResult(op, 0)));
   int cond = st_import_cond(imp, arg);
-  bool is_signed = !st_mlir_is(op, "arith.extui") &&
-                   !st_mlir_is(op, "arith.index_castui");
+  bool is_signed =
+      !st_mlir_is(op, "arith.extui") && !st_mlir_is(op, "arith.index_castui");
   *out = st_sym_const(cond == 1 ? (is_signed ? -1 : 1) : 0);
   return cond >= 0;
 }
@@ -344,7 +357,7 @@ bool st_import_sym(StImport *imp, MlirValue v, StSym *out) {
   return imp->sym.at[at].known;
 }
 
-/* ---- conditions --------------------------------------------------------------------- */
+/* ---- conditions --------------------------------------------------------- */
 
 static int eval_cmpi(StImport *imp, MlirOperation op) {
   StSym a, b;
@@ -375,12 +388,11 @@ int st_import_cond(StImport *imp, MlirValue v) {
   return a < 0 || b < 0 ? -1 : is_and;
 }
 
-/* ---- mixed static and dynamic lists ---------------------------------------------------- */
+/* ---- mixed static and dynamic lists ------------------------------------- */
 
 bool st_import_mixed(StImport *imp, MlirOperation op, const char *statics,
                      intptr_t i, intptr_t *next, StSym *out) {
-  int64_t x =
-      mlirDenseI64ArrayGetElement(st_mlir_attr(op, statics), i);
+  int64_t x = mlirDenseI64ArrayGetElement(st_mlir_attr(op, statics), i);
   if (!mlirShapedTypeIsDynamicSize(x)) {
     *out = st_sym_const(x);
     return true;

@@ -44,14 +44,13 @@ static MlirType result_type(Tensor *t) {
 static bool typed(Tensor *t, int rank, const StSym *shape, StType *out) {
   StDtype dtype;
   if (!mlirTypeIsARankedTensor(result_type(t)) ||
-      !st_import_dtype(mlirShapedTypeGetElementType(result_type(t)),
-                       &dtype))
+      !st_import_dtype(mlirShapedTypeGetElementType(result_type(t)), &dtype))
     return refuse(t, "a tensor of this type");
   *out = st_type_tensor(t->arena, dtype, rank, shape);
   return true;
 }
 
-/* ---- the three operations of the module --------------------------------------------- */
+/* ---- the three operations of the module --------------------------------- */
 
 static StValue *view(Tensor *t, StValue *v, int rank, const StSym *shape) {
   if (same_shape(&v->type, rank, shape))
@@ -91,14 +90,13 @@ static StValue *concat(Tensor *t, int n, StValue *const *part, int axis) {
   StType type = st_type_tensor(t->arena, part[0]->type.dtype,
                                part[0]->type.rank, part[0]->type.shape);
   for (int i = 1; i < n; i++)
-    type.shape[axis] =
-        st_sym_add(type.shape[axis], part[i]->type.shape[axis]);
+    type.shape[axis] = st_sym_add(type.shape[axis], part[i]->type.shape[axis]);
   StOp *op = st_import_op(t->imp, ST_OP_CONCAT, t->loc, n, part, type);
   op->u.axis = axis;
   return op->result[0];
 }
 
-/* ---- shapes --------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 /* A view of operand 0, which may also be a tensor without elements yet. */
 static void reshaped(Tensor *t, int rank, const StSym *shape) {
@@ -167,7 +165,8 @@ static void import_collapse(Tensor *t) {
   int rank = (int)mlirArrayAttrGetNumElements(groups), at = 0;
   StSym *shape = ST_NEW_N(t->imp->scratch, StSym, rank + 1);
   for (int i = 0; i < rank; i++) {
-    intptr_t n = mlirArrayAttrGetNumElements(mlirArrayAttrGetElement(groups, i));
+    intptr_t n =
+        mlirArrayAttrGetNumElements(mlirArrayAttrGetElement(groups, i));
     shape[i] = st_sym_const(1);
     for (; n > 0; n--)
       if (!multiply(&shape[i], in->type.shape[at++])) {
@@ -214,7 +213,7 @@ static void import_reshape(Tensor *t) {
   reshaped(t, rank, shape);
 }
 
-/* ---- slices ------------------------------------------------------------------------------ */
+/* ---- slices ------------------------------------------------------------- */
 
 typedef struct {
   int rank;
@@ -274,7 +273,8 @@ static void import_extract_slice(Tensor *t) {
   }
   StValue *v = st_import_tensor(t->imp, t->op, 0);
   if (v)
-    set_result(t, view(t, slice(t, v, w.offset, w.size, w.stride), rank, shape));
+    set_result(t,
+               view(t, slice(t, v, w.offset, w.size, w.stride), rank, shape));
 }
 
 /* The part off <= i < off + n along one axis. */
@@ -375,7 +375,7 @@ static void import_insert_slice(Tensor *t) {
   set_result(t, insert(t, dest->value, src, w.offset, 0));
 }
 
-/* ---- joining ------------------------------------------------------------------------------- */
+/* ---- joining ------------------------------------------------------------ */
 
 static void import_concat(Tensor *t) {
   int n = (int)mlirOperationGetNumOperands(t->op);
@@ -428,11 +428,11 @@ static void import_pad(Tensor *t) {
     return;
   }
   StType type = st_type_tensor(t->arena, src->type.dtype, rank, shape);
-  set_result(t, insert(t, st_import_splat(t->imp, t->loc, type, bits), src, low,
-                       0));
+  set_result(
+      t, insert(t, st_import_splat(t->imp, t->loc, type, bits), src, low, 0));
 }
 
-/* ---- scalars to tensors -------------------------------------------------------------------- */
+/* ---- scalars to tensors ------------------------------------------------- */
 
 /* Are all users shapes of a reshape? Those read the scalars themselves. */
 static bool is_only_shape(MlirOperation op) {
@@ -452,8 +452,8 @@ static void import_from_elements(Tensor *t) {
   StType type;
   for (int i = 0; i < rank; i++)
     shape[i] = st_sym_const(mlirShapedTypeGetDimSize(mt, i));
-  if (is_only_shape(t->op) || !typed(t, n == 1 ? rank : 1, n == 1 ? shape : &one,
-                                     &type))
+  if (is_only_shape(t->op) ||
+      !typed(t, n == 1 ? rank : 1, n == 1 ? shape : &one, &type))
     return;
   StValue **part = ST_NEW_N(t->imp->scratch, StValue *, n + 1);
   for (int i = 0; i < n; i++)

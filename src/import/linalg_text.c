@@ -14,7 +14,7 @@
 
 #include "base/file.h"
 
-/* ---- searching -------------------------------------------------------- */
+/* ---- searching ---------------------------------------------------------- */
 
 static const char *find(const char *at, const char *end, const char *what) {
   size_t n = strlen(what);
@@ -44,7 +44,7 @@ static StLoc loc_at(const StText *t, const char *at) {
   return loc;
 }
 
-/* ---- loading -------------------------------------------------------------- */
+/* ---- loading ------------------------------------------------------------ */
 
 static const struct {
   const char *name, *iterators;
@@ -75,8 +75,9 @@ static void rewrite_line(StArena *a, Buffer *b, const char *line,
   puts_to(a, b, "iterator_types = [");
   for (const char *it = iterators; *it; it++) {
     puts_to(a, b, it == iterators ? "" : ", ");
-    puts_to(a, b, *it == 'p' ? "#linalg.iterator_type<parallel>"
-                             : "#linalg.iterator_type<reduction>");
+    puts_to(a, b,
+            *it == 'p' ? "#linalg.iterator_type<parallel>"
+                       : "#linalg.iterator_type<reduction>");
   }
   puts_to(a, b, "], ");
   put(a, b, maps, end);
@@ -152,7 +153,7 @@ bool st_text_load(StText *t, const char *path, StArena *arena, StArena *keep,
   return rewrite(t);
 }
 
-/* ---- unknown operations -------------------------------------------------- */
+/* ---- unknown operations ------------------------------------------------- */
 
 /* The operation that the statement on this line names, or an empty string. */
 static MlirStringRef statement(const char *at, const char *end) {
@@ -234,7 +235,7 @@ StLoc st_text_statement_loc(StText *t, const StStatement *s) {
   return from.file ? from : s->loc;
 }
 
-/* ---- locations ------------------------------------------------------------- */
+/* ---- locations ---------------------------------------------------------- */
 
 typedef struct {
   StText *t;
@@ -295,10 +296,9 @@ static const char *collect_alias(Frames *f, const char *at, int depth) {
       break;
   if (def && depth < 32) {
     const char *body = def + strlen(key);
-    collect(f,
-            st_arena_printf(a, "%.*s", (int)(line_end(body, stop) - body),
-                            body),
-            true, depth + 1);
+    collect(
+        f, st_arena_printf(a, "%.*s", (int)(line_end(body, stop) - body), body),
+        true, depth + 1);
   }
   return end;
 }
@@ -348,7 +348,7 @@ StLoc st_text_location(StText *t, const char *printed, bool aliases) {
   return f.user.file ? f.user : f.first;
 }
 
-/* ---- resources ----------------------------------------------------------- */
+/* ---- resources ---------------------------------------------------------- */
 
 static int hex_digit(char c) {
   return c >= '0' && c <= '9'   ? c - '0'

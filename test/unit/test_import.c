@@ -17,10 +17,10 @@
 #include "base/str.h"
 #include "import/coverage.h"
 
-/* ---- importing a piece of text -------------------------------------------- */
+/* ---- importing a piece of text ------------------------------------------ */
 
-static void write_temp(char *path, const char *text, size_t n) {
-  strcpy(path, "/tmp/st_import_XXXXXX");
+static void write_temp(char path[64], const char *text, size_t n) {
+  snprintf(path, 64, "%s/st_import_XXXXXX", P_tmpdir);
   int fd = mkstemp(path);
   assert_true(fd >= 0);
   assert_int_equal(write(fd, text, n), n);
@@ -66,7 +66,8 @@ static void add_shape(StStr *out, const StType *t) {
 static void add_body(StStr *out, const StNest *n) {
   st_str_printf(out, "[");
   for (int i = 0; i < n->body.n; i++)
-    st_str_printf(out, "%s%s", i ? " " : "", st_scalar_name(n->body.at[i].kind));
+    st_str_printf(out, "%s%s", i ? " " : "",
+                  st_scalar_name(n->body.at[i].kind));
   if (n->out[0].combine != ST_X_ARG)
     st_str_printf(out, "; %s", st_scalar_name(n->out[0].combine));
   st_str_printf(out, "]");
@@ -112,7 +113,7 @@ static void expect_body(const char *args, const char *type, const char *body,
   st_str_free(&s);
 }
 
-/* ---- the whole of a step ------------------------------------------------------- */
+/* ---- the whole of a step ------------------------------------------------ */
 
 static const StSym one = {1, 0, 0}, two = {2, 0, 0}, four = {4, 0, 0},
                    eight = {8, 0, 0}, sixteen = {16, 0, 0}, sym_p = {0, 1, 0},
@@ -127,10 +128,14 @@ typedef struct {
 
 static void block_signature(Block *b) {
   static const int rank[] = {2, 1, 2, 2, 0, 4, 3, 4};
-  const StSym shape[8][4] = {{sixteen, eight},        {eight},
-                             {eight, eight},          {one, sym_t},
-                             {{0}},                   {one, two, sym_p, four},
-                             {one, sym_t, eight},     {one, two, sym_t, four}};
+  const StSym shape[8][4] = {{sixteen, eight},
+                             {eight},
+                             {eight, eight},
+                             {one, sym_t},
+                             {{0}},
+                             {one, two, sym_p, four},
+                             {one, sym_t, eight},
+                             {one, two, sym_t, four}};
   memcpy(b->shape, shape, sizeof shape);
   for (int i = 0; i < 8; i++)
     b->port[i] = (StPort){.name = "port",
@@ -192,7 +197,7 @@ static void test_block(void **state) {
   st_diag_free(diag);
 }
 
-/* ---- reductions and maps ---------------------------------------------------------- */
+/* ---- reductions and maps ------------------------------------------------ */
 
 #define MATMUL                                                                 \
   "%2 = linalg.matmul ins(%a, %b : tensor<4x8xf32>, tensor<8x2xf32>) "         \
@@ -287,7 +292,7 @@ static void test_matmul_maps(void **state) {
   st_diag_free(diag);
 }
 
-/* ---- shapes ------------------------------------------------------------------------- */
+/* ---- shapes ------------------------------------------------------------- */
 
 static void test_views(void **state) {
   (void)state;
@@ -350,7 +355,7 @@ static void test_slices(void **state) {
               "arg arg concat<2x4> result");
 }
 
-/* ---- constants ------------------------------------------------------------------------ */
+/* ---- constants ---------------------------------------------------------- */
 
 static void expect_constant(const char *attr, const char *type, bool splat,
                             const void *bytes, size_t n) {
@@ -380,8 +385,8 @@ static void test_constants(void **state) {
                   8);
   expect_constant("dense<1.0>", "tensor<2xf32>", true, f, 4);
   expect_constant("dense<[3, -4]>", "tensor<2xi64>", false, i, 16);
-  expect_constant("dense<[true, false, true]>", "tensor<3xi1>", false,
-                  "\1\0\1", 3);
+  expect_constant("dense<[true, false, true]>", "tensor<3xi1>", false, "\1\0\1",
+                  3);
   expect_constant("dense<1.5>", "tensor<2xbf16>", true, "\xc0\x3f", 2);
   expect_constant("dense<[1.5, 0.0]>", "tensor<2xf16>", false, "\0\x3e\0\0", 4);
 }
@@ -401,7 +406,7 @@ static void test_resources(void **state) {
   st_diag_free(diag);
 }
 
-/* ---- scalars ---------------------------------------------------------------------------- */
+/* ---- scalars ------------------------------------------------------------ */
 
 static void expect_scalar(const char *in, const char *out, const char *op,
                           const char *want) {
@@ -411,13 +416,15 @@ static void expect_scalar(const char *in, const char *out, const char *op,
   st_str_printf(
       &s,
       "#id = affine_map<(i) -> (i)>\n"
-      "func.func @main(%%a: tensor<4x%s>, %%b: tensor<4x%s>) -> tensor<4x%s> {\n"
+      "func.func @main(%%a: tensor<4x%s>, %%b: tensor<4x%s>) -> tensor<4x%s> "
+      "{\n"
       "%%two = arith.constant 2 : i64\n%%d = arith.constant 0.1 : f64\n"
       "%%e = tensor.empty() : tensor<4x%s>\n"
       "%%0 = linalg.generic {indexing_maps = [#id, #id, #id], iterator_types = "
       "[\"parallel\"]} ins(%%a, %%b : tensor<4x%s>, tensor<4x%s>) outs(%%e : "
       "tensor<4x%s>) {\n^bb0(%%x: %s, %%y: %s, %%o: %s):\n%s\n"
-      "linalg.yield %%r : %s\n} -> tensor<4x%s>\nreturn %%0 : tensor<4x%s>\n}\n",
+      "linalg.yield %%r : %s\n} -> tensor<4x%s>\nreturn %%0 : "
+      "tensor<4x%s>\n}\n",
       in, in, out, out, in, in, out, in, in, out, op, out, out, out);
   st_str_printf(&w, "%s generic[%s]<4> result",
                 strncmp(want, "arg arg", 7) ? "arg" : "arg arg", want);
@@ -489,7 +496,7 @@ static void test_conversions(void **state) {
                 "arg arg addf");
 }
 
-/* ---- refusals --------------------------------------------------------------------------- */
+/* ---- refusals ----------------------------------------------------------- */
 
 #define FN(args, ret, body)                                                    \
   "func.func @main(" args ") -> " ret " {\n" body "}\n"
@@ -499,9 +506,10 @@ static const struct {
   const char *text, *want;
 } refused[] = {
     {"", "source must contain a single top-level operation"},
-    {"module {\n}\n", "no func.func with a body"},
+    {"module {\n}\n",
+     "no function named main with a body (there are 0 others)"},
     {"module {\nfunc.func @a() { return }\nfunc.func @b() { return }\n}",
-     "2 functions and none of them is named main"},
+     "no function named main with a body (there are 2 others)"},
     {FN("%a: tensor<?xf32>", "tensor<?xf32>", "return %a : tensor<?xf32>\n"),
      "only a package (model.json) can say what its `?` extents are"},
     {FN("%a: memref<4xf32>", "tensor<4xf32>",
@@ -624,6 +632,10 @@ static void test_signatures(void **state) {
   expect_signature_error(&b, "the function has 6 arguments and 2 results, "
                              "model.json has 5 and 2");
   block_signature(&b);
+  b.sig.entry = "step";
+  expect_signature_error(&b, "no function named step with a body");
+  block_signature(&b);
+  b.sig.entry = "main";
   b.port[0].dtype = ST_F16;
   expect_signature_error(&b, "argument `port` is f16 in model.json, but f32");
   block_signature(&b);
@@ -647,7 +659,7 @@ static void test_signatures(void **state) {
   st_diag_free(quiet);
 }
 
-/* ---- locations and coverage ---------------------------------------------------------------- */
+/* ---- locations and coverage --------------------------------------------- */
 
 static void test_locations(void **state) {
   (void)state;
@@ -717,7 +729,7 @@ static void test_coverage_of_a_step(void **state) {
   st_arena_free(a);
 }
 
-/* ---- damage ------------------------------------------------------------------------------- */
+/* ---- damage ------------------------------------------------------------- */
 
 static void try_damaged(const char *text, size_t n, const StSignature *sig) {
   char path[64];
