@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "check/check.h"
 #include "pass/pass.h"
 #include "sim/time.h"
 #include "size_module.h"
@@ -64,6 +65,27 @@ static void check_steps(Setup *s, const StModule *m) {
   st_arena_free(a);
 }
 
+/* The certificate is accepted, and refused once any one depth is lower. */
+static void check_certificate(Setup *s, StModule *m, const StStr *text) {
+  if (!st_check(m, s->target, text->data, text->len, s->diag, NULL))
+    print_message("refused\n");
+  StDiag *quiet = st_diag_new(NULL);
+  for (int i = 0; i < m->op.n; i++)
+    for (int r = 0; r < m->op.at[i]->nresults; r++) {
+      StValue *v = m->op.at[i]->result[r];
+      if (!v->type.order)
+        continue;
+      v->depth--;
+      assert_false(st_check(m, s->target, text->data, text->len, quiet, NULL));
+      const char *name = st_arena_printf(m->arena, "stream %%%d", v->id);
+      assert_non_null(strstr(st_diag_text(quiet), name));
+      v->depth++;
+      st_diag_free(quiet);
+      quiet = st_diag_new(NULL);
+    }
+  st_diag_free(quiet);
+}
+
 static void test_random_graphs(void **state) {
   Setup s = {.diag = st_diag_new(stderr), .arena = st_arena_new()};
   (void)state;
@@ -80,9 +102,9 @@ static void test_random_graphs(void **state) {
     StPassContext ctx = {.target = s.target, .diag = s.diag,
                          .certificate = &text};
     if (!st_pass_size_fifos(m, &ctx))
-      print_message("graph %d\n", (int)n);
-    else
-      check_steps(&s, m);
+      fail_msg("graph %d is not sized", (int)n);
+    check_certificate(&s, m, &text);
+    check_steps(&s, m);
     st_str_free(&text);
     st_module_free(m);
   }
