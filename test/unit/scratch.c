@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -14,6 +15,8 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "base/file.h"
 
 const char *scratch_make(StArena *a) {
   const char *base = getenv("TMPDIR");
@@ -50,6 +53,26 @@ int scratch_entries(const char *dir) {
     n++;
   closedir(d);
   return n;
+}
+
+const char *scratch_full_device(const char *dir) {
+  StArena *a = st_arena_new();
+  StDiag *d = st_diag_new(NULL);
+  const char *pipe = st_path_join(a, dir, "pipe");
+  assert_int_equal(mkfifo(pipe, 0600), 0);
+  int reader = open(pipe, O_RDONLY | O_NONBLOCK);
+  struct stat st;
+  char byte = 0;
+  assert_true(st_file_write(pipe, "x", 1, d));
+  assert_int_equal(read(reader, &byte, 1), 1);
+  assert_int_equal(byte, 'x');
+  assert_int_equal(stat(pipe, &st), 0);
+  assert_true(S_ISFIFO(st.st_mode));
+  close(reader);
+  assert_int_equal(remove(pipe), 0);
+  st_diag_free(d);
+  st_arena_free(a);
+  return "/dev/full";
 }
 
 int scratch_child(void (*f)(const void *arg), const void *arg,

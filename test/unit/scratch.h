@@ -14,6 +14,9 @@ void scratch_remove(const char *dir);
 void scratch_write(const char *path, const void *data, size_t n);
 /* Entries of a directory without "." and "..". */
 int scratch_entries(const char *dir);
+/* "/dev/full", after a pipe in `dir` has shown that the library's writer does
+ * not replace what is not a regular file: a test as root must not do that. */
+const char *scratch_full_device(const char *dir);
 /* Exit status of a child that runs f(arg), whose stderr goes to `log`; minus
  * the signal if one ended it. */
 int scratch_child(void (*f)(const void *arg), const void *arg, const char *log);

@@ -90,6 +90,7 @@ static void test_str(void **state) {
   assert_string_equal(s.data + s.len - 3, "end");
   st_str_clear(&s);
   assert_int_equal(s.len, 0);
+  assert_string_equal(s.data, "");
   st_str_printf(&s, "%s", "again");
   assert_string_equal(s.data, "again");
   st_str_free(&s);
