@@ -151,20 +151,42 @@ static StType type_of(StModule *m, const StNest *n, int rank, const int *dims) {
   return st_type_tensor(m->arena, ST_F32, rank, shape);
 }
 
-static void make_body(StModule *m, StNest *n, int inputs, bool reduces) {
-  int value = -1;
+static int push(StModule *m, StNest *n, StExpr e) {
+  return st_expr_push(m, &n->body, e);
+}
+
+static void make_body(StModule *m, uint64_t *seed, StNest *n, int inputs,
+                      bool reduces) {
   for (int i = 0; i < inputs; i++)
-    st_expr_push(m, &n->body,
-                 (StExpr){.kind = ST_X_ARG,
+    push(m, n,
+         (StExpr){.kind = ST_X_ARG,
+                  .dtype = ST_F32,
+                  .arg = {-1, -1, -1},
+                  .operand = i});
+  int value = 0;
+  for (int i = 1; i < inputs; i++)
+    value = push(
+        m, n,
+        (StExpr){.kind = ST_X_MULF, .dtype = ST_F32, .arg = {value, i, -1}});
+  if (rnd(seed, 0, 1)) {
+    StAffine at = st_affine_const(st_sym_const(rnd(seed, 0, 5)));
+    for (int d = 0; d < n->ndims; d++)
+      at = st_affine_add(m->arena, at,
+                         st_affine_scale(m->arena, st_affine_dim(m->arena, d),
+                                         rnd(seed, -2, 2)));
+    int index = push(m, n,
+                     (StExpr){.kind = ST_X_INDEX,
+                              .dtype = ST_I64,
+                              .arg = {-1, -1, -1},
+                              .affine = at});
+    index = push(
+        m, n,
+        (StExpr){.kind = ST_X_SITOFP, .dtype = ST_F32, .arg = {index, -1, -1}});
+    value = push(m, n,
+                 (StExpr){.kind = ST_X_ADDF,
                           .dtype = ST_F32,
-                          .arg = {-1, -1, -1},
-                          .operand = i});
-  for (int i = 0; i < inputs; i++)
-    value = i == 0 ? 0
-                   : st_expr_push(m, &n->body,
-                                  (StExpr){.kind = ST_X_MULF,
-                                           .dtype = ST_F32,
-                                           .arg = {value, i, -1}});
+                          .arg = {value, index, -1}});
+  }
   n->out[0].yield = value;
   n->out[1].yield = 0;
   for (int r = 0; r < 2; r++)
@@ -214,7 +236,7 @@ StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
     }
     operand[i] = module_arg(m, ST_F32, t.rank, t.shape);
   }
-  make_body(m, &n, inputs, reduces);
+  make_body(m, seed, &n, inputs, reduces);
   StOp *op =
       st_op_new(m, ST_OP_KERNEL, nowhere, inputs, operand, rnd(seed, 1, 2));
   op->u.nest = n;

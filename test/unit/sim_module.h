@@ -16,8 +16,9 @@ void module_decide(StModule *m, int64_t depth, int latency);
 
 /* A kernel of random schedule: extents, loops, lanes and maps (subsets of the
  * dims, in random order); `inputs` operands of f32, read by loads; the body
- * multiplies them for the first result and passes operand 0 to the second (if
- * there is one), reductions sum; results are stored. With `guards` inputs and
+ * multiplies them for the first result, perhaps adds an affine expression of
+ * the dims, and passes operand 0 to the second (if there is one); reductions
+ * sum; results are stored. With `guards` inputs and
  * results may be guarded. */
 StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
                            bool guards);

@@ -71,7 +71,21 @@ static int64_t address(const StNest *n, const StAffine *map, int rank,
   return at;
 }
 
-/* What result r yields: the product of the inputs, or the first one. */
+/* x plus the affine expression in the body, if there is one. */
+static float add_index(const Point *p, float x) {
+  for (int i = 0; i < p->n->body.n; i++) {
+    const StExpr *e = &p->n->body.at[i];
+    int64_t at = e->affine.off.c;
+    for (int t = 0; t < e->affine.n; t++)
+      at += e->affine.term[t].coef * p->index[e->affine.term[t].dim];
+    if (e->kind == ST_X_INDEX)
+      return st_num_add(x, st_num_from_i64(at));
+  }
+  return x;
+}
+
+/* What result r yields: the product of the inputs and the expression, or the
+ * first input. */
 static float body_at(const StOp *op, const Point *p, int r) {
   float value = 0;
   for (int i = 0; i < (r ? 1 : op->noperands); i++) {
@@ -84,7 +98,7 @@ static float body_at(const StOp *op, const Point *p, int r) {
                  [address(p->n, in->map, op->operand[i]->type.rank, p->index)];
     value = i ? st_num_mul(value, x) : x;
   }
-  return value;
+  return r ? value : add_index(p, value);
 }
 
 /* Sets dims from the lanes of lane number `i` among those with `reduction`;
@@ -155,10 +169,11 @@ static float random_float(uint64_t *seed) {
   return (float)graph_random(seed, 2000000) * 1e-6f - 1.0f;
 }
 
-static void check_kernel(Fixture *f, uint64_t seed) {
+static void check_kernel(Fixture *f, uint64_t n) {
+  uint64_t seed = n * 7919;
   StModule *m = st_module_new("m");
-  StOp *op = module_random_kernel(m, &seed, 1 + (int)(seed % 3), seed % 2);
-  module_decide(m, 1 + (int64_t)(seed % 5), 3);
+  StOp *op = module_random_kernel(m, &seed, 1 + (int)(n % 3), n % 2);
+  module_decide(m, 1 + (int64_t)(n % 5), 3);
   float *data[4] = {0};
   StMemoryImage *image = st_memory_new(m->arena, m);
   for (int i = 0; i < op->noperands; i++) {
@@ -167,6 +182,7 @@ static void check_kernel(Fixture *f, uint64_t seed) {
     for (int64_t k = 0; k < s.elements; k++)
       data[i][k] = random_float(&seed);
   }
+  assert_true(st_module_verify(m, "the test", f->diag));
   StSim *sim = st_sim_new(m, f->target, f->diag);
   assert_non_null(sim);
   for (int step = 0; step < 2; step++) { /* the second time with other data */
@@ -193,7 +209,7 @@ static void check_kernel(Fixture *f, uint64_t seed) {
 
 static void test_kernels(void **state) {
   for (uint64_t n = 0; n < 1500; n++)
-    check_kernel(*state, n * 7919 + n % 6);
+    check_kernel(*state, n);
 }
 
 /* ---- converters --------------------------------------------------------- */
@@ -221,6 +237,7 @@ static void check_converter(Fixture *f, uint64_t seed) {
   assert_int_equal(a.elements, r.elements);
   for (int64_t k = 0; k < a.elements; k++)
     ((float *)a.data)[k] = (float)(k + 1);
+  assert_true(st_module_verify(m, "the test", f->diag));
   StSim *sim = st_sim_new(m, f->target, f->diag);
   const StSimResult *result;
   assert_non_null(sim);
@@ -252,6 +269,7 @@ static StItensor natural(StArena *a, int rank, const StSym *shape,
 }
 
 static void run(Fixture *f, StModule *m, StMemoryImage *image) {
+  assert_true(st_module_verify(m, "the test", f->diag));
   StSim *sim = st_sim_new(m, f->target, f->diag);
   const StSimResult *r;
   assert_non_null(sim);
@@ -402,6 +420,7 @@ static void test_symbols(void **state) {
   StMemoryImage *image = st_memory_new(m->arena, m);
   float *in = (float *)arg_of(image, 0).data;
   const float *out = (const float *)result_of(image, 0).data;
+  assert_true(st_module_verify(m, "the test", f->diag));
   StSim *sim = st_sim_new(m, f->target, f->diag);
   assert_non_null(sim);
   for (int64_t P = 0; P <= 12; P++) {
