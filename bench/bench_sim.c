@@ -1,19 +1,17 @@
-/* How fast the simulator computes cycles: beats a second of a chain of
- * processes with the loops and ports of matrix-vector products, for several
- * depths. Usage: bench_sim [rows [columns]] */
+/* How fast the simulator is, on a stack of matrix-vector products that run side
+ * by side: cycles alone, for several depths, and values as well.
+ * Usage: bench_sim [rows [columns [lanes]]] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "sim/time.h"
+#include "analysis/port.h"
+#include "device/memory.h"
+#include "sim/sim.h"
 
-enum { STAGES = 24 };
+enum { STAGES = 24, INNER = 8 };
 
-typedef struct {
-  StArena *a;
-  ST_VEC(StProcess) process;
-  ST_VEC(StStream) stream;
-} Net;
+static const StLoc nowhere = {0};
 
 static double seconds(void) {
   struct timespec t;
@@ -21,98 +19,163 @@ static double seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int add_process(Net *n, StProcessKind kind, int nloops,
-                       const int64_t *trip, int nin, int nout) {
-  StOp *op = ST_NEW(n->a, StOp);
-  StLoop *loop = ST_NEW_N(n->a, StLoop, (size_t)nloops);
-  for (int l = 0; l < nloops; l++)
-    loop[l] = (StLoop){.dim = l, .trip = st_sym_const(trip[l]), .step = 1};
-  StProcess p = {.id = n->process.n,
-                 .kind = kind,
-                 .op = op,
-                 .ii = 1,
-                 .latency = 12,
-                 .nloops = nloops,
-                 .loop = loop,
-                 .nin = nin,
-                 .nout = nout,
-                 .partner = -1};
-  p.trip = ST_NEW_N(n->a, int64_t, (size_t)nloops);
-  p.in = ST_NEW_N(n->a, StEnd, (size_t)nin);
-  p.out = ST_NEW_N(n->a, StEnd, (size_t)nout);
-  for (int i = 0; i < nin + nout; i++) {
-    StEnd *e = i < nin ? &p.in[i] : &p.out[i - nin];
-    *e = (StEnd){.level = nloops,
-                 .guard_loop = -1,
-                 .cond = ST_NEW_N(n->a, StCond, (size_t)nloops)};
-  }
-  st_vec_push(n->a, &n->process, p);
-  return p.id;
+static StValue *add_arg(StModule *m, int rank, const StSym *shape) {
+  StOp *op = st_op_new(m, ST_OP_ARG, nowhere, 0, NULL, 1);
+  StPort port = {.name = "x",
+                 .role = ST_ROLE_INPUT,
+                 .dtype = ST_F32,
+                 .rank = rank,
+                 .cache = -1,
+                 .axis = -1};
+  op->result[0]->type = st_type_tensor(m->arena, ST_F32, rank, shape);
+  port.shape = op->result[0]->type.shape;
+  op->u.index = (StIndexList){1, ST_NEW(m->arena, int)};
+  op->u.index.index[0] = m->arg.n;
+  st_vec_push(m->arena, &m->arg, port);
+  st_op_append(m, op);
+  return op->result[0];
 }
 
-static void connect(Net *n, int producer, int consumer, int in) {
-  StStream s = {.id = n->stream.n,
-                .producer = producer,
-                .consumer = consumer,
-                .in = in,
-                .fifo_latency = 1,
-                .elements = 1};
-  n->process.at[producer].out[0].stream = s.id;
-  n->process.at[consumer].in[in].stream = s.id;
-  st_vec_push(n->a, &n->stream, s);
+static int64_t *row_major(StModule *m, const StType *t) {
+  int64_t *stride = ST_NEW_N(m->arena, int64_t, t->rank), next = 1;
+  for (int d = t->rank - 1; d >= 0; d--) {
+    stride[d] = next;
+    next *= t->shape[d].c;
+  }
+  return stride;
 }
 
-/* source, then products whose rows are the next one's columns, then a sink;
- * each with a stream of weights. The vector passes once a token, `rows` tokens.
- */
-static StProcessNet *make_net(StArena *a, int64_t rows, int64_t columns) {
-  Net n = {.a = a};
-  int64_t trip[2] = {rows, columns}, all = rows * columns;
-  bool *last = ST_NEW_N(a, bool, 2);
-  last[1] = true;
-  int before = add_process(&n, ST_PROC_LOAD, 1, &rows, 0, 1);
-  for (int i = 0; i < STAGES; i++) {
-    int weights = add_process(&n, ST_PROC_LOAD, 1, &all, 0, 1);
-    int k = add_process(&n, ST_PROC_KERNEL, 2, trip, 2, 1);
-    n.process.at[k].in[0].level = 1;
-    n.process.at[k].out[0].last = last;
-    connect(&n, before, k, 0);
-    connect(&n, weights, k, 1);
-    before = k;
+static void set_order(StModule *m, StValue *v, StItensor order) {
+  v->type.order = ST_NEW(m->arena, StItensor);
+  *v->type.order = order;
+}
+
+static StValue *add_load(StModule *m, StValue *arg, StItensor order) {
+  StOp *op = st_op_new(m, ST_OP_LOAD, nowhere, 1, &arg, 1);
+  op->u.load = (StLoad){.gather = -1,
+                        .layer_dim = -1,
+                        .channel = -1,
+                        .stride = row_major(m, &arg->type)};
+  op->result[0]->type = arg->type;
+  set_order(m, op->result[0], order);
+  st_op_append(m, op);
+  return op->result[0];
+}
+
+static void add_store(StModule *m, StValue *v) {
+  StOp *op = st_op_new(m, ST_OP_STORE, nowhere, 1, &v, 0);
+  StPort port = {.name = "y",
+                 .role = ST_ROLE_OUTPUT,
+                 .dtype = ST_F32,
+                 .rank = v->type.rank,
+                 .shape = v->type.shape,
+                 .cache = -1,
+                 .axis = -1};
+  op->u.store = (StStore){
+      .layer_dim = -1, .channel = -1, .stride = row_major(m, &v->type)};
+  op->u.store.index = (StIndexList){1, ST_NEW(m->arena, int)};
+  op->u.store.index.index[0] = m->ret.n;
+  st_vec_push(m->arena, &m->ret, port);
+  st_op_append(m, op);
+}
+
+/* y[o] = sum over i of x[i] * w[o, i]: loops o / (INNER * lanes), i, INNER. */
+static StNest product(StModule *m, int64_t rows, int64_t columns, int lanes) {
+  StArena *a = m->arena;
+  StNest n = {.ndims = 2, .nloops = 3, .nlanes = 1};
+  n.dim = ST_NEW_N(a, StDim, 2);
+  n.dim[0] = (StDim){st_sym_const(rows), false, "o"};
+  n.dim[1] = (StDim){st_sym_const(columns), true, "i"};
+  n.loop = ST_NEW_N(a, StLoop, 3);
+  n.loop[0] = (StLoop){0, st_sym_const(rows / (lanes * INNER)), lanes * INNER};
+  n.loop[1] = (StLoop){1, st_sym_const(columns), 1};
+  n.loop[2] = (StLoop){0, st_sym_const(INNER), lanes};
+  n.lane = ST_NEW(a, StLane);
+  *n.lane = (StLane){0, lanes};
+  n.in = ST_NEW_N(a, StInput, 2);
+  n.out = ST_NEW(a, StOutput);
+  for (int i = 0; i < 2; i++) {
+    n.in[i].map = ST_NEW_N(a, StAffine, 2);
+    n.in[i].guard.dim = -1;
+    st_expr_push(m, &n.body,
+                 (StExpr){.kind = ST_X_ARG, .operand = i, .arg = {-1, -1, -1}});
   }
-  int sink = add_process(&n, ST_PROC_STORE, 1, &rows, 1, 0);
-  connect(&n, before, sink, 0);
-  StProcessNet *net = ST_NEW(a, StProcessNet);
-  net->nprocesses = n.process.n;
-  net->process = n.process.at;
-  net->nstreams = n.stream.n;
-  net->stream = n.stream.at;
-  st_process_bind(net, 0, 1);
-  return net;
+  n.in[0].map[0] = st_affine_dim(a, 1);
+  n.in[1].map[0] = st_affine_dim(a, 0);
+  n.in[1].map[1] = st_affine_dim(a, 1);
+  n.out->map = ST_NEW(a, StAffine);
+  n.out->map[0] = st_affine_dim(a, 0);
+  n.out->guard.dim = -1;
+  n.out->combine = ST_X_ADDF;
+  n.out->yield =
+      st_expr_push(m, &n.body, (StExpr){.kind = ST_X_MULF, .arg = {0, 1, -1}});
+  return n;
+}
+
+static StModule *make_module(int64_t rows, int64_t columns, int lanes) {
+  StModule *m = st_module_new("bench");
+  const StSym x[] = {st_sym_const(columns)}, y[] = {st_sym_const(rows)};
+  const StSym w[] = {y[0], x[0]};
+  for (int s = 0; s < STAGES; s++) {
+    StValue *in[] = {add_arg(m, 1, x), add_arg(m, 2, w)};
+    StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, 2, in, 1);
+    op->u.nest = product(m, rows, columns, lanes);
+    op->result[0]->type = st_type_tensor(m->arena, ST_F32, 1, y);
+    for (int i = 0; i < 2; i++)
+      op->operand[i] = add_load(m, in[i], st_port_input(m->arena, op, i).order);
+    st_op_append(m, op);
+    set_order(m, op->result[0], st_port_output(m->arena, op, 0).order);
+    add_store(m, op->result[0]);
+  }
+  return m;
+}
+
+static void decide(StModule *m, int64_t depth) {
+  for (int i = 0; i < m->op.n; i++) {
+    m->op.at[i]->ii = 1;
+    m->op.at[i]->latency = 12;
+    for (int r = 0; r < m->op.at[i]->nresults; r++)
+      m->op.at[i]->result[r]->depth = depth;
+  }
+}
+
+static bool measure(StModule *m, const StTarget *t, StMemoryImage *image,
+                    StDiag *diag, double macs) {
+  StSim *sim = st_sim_new(m, t, diag);
+  const StSimResult *r;
+  double start = seconds(), took = 0, beats = 0;
+  int runs = 0;
+  for (; took < 0.5; took = seconds() - start, runs++)
+    if (!sim || !st_sim_step(sim, image, 0, 1, &r))
+      return false;
+  for (int i = 0; i < st_sim_net(sim)->nprocesses; i++)
+    beats += (double)r->process[i].beats;
+  printf("%s: %7.1f M beats/s, %7.1f M MAC/s, %6.3f ms a step of %lld cycles\n",
+         image ? "values" : "cycles", beats * runs / took * 1e-6,
+         macs * runs / took * 1e-6, took / runs * 1e3, (long long)r->cycles);
+  st_sim_free(sim);
+  return true;
 }
 
 int main(int argc, char **argv) {
-  int64_t rows = argc > 1 ? atoll(argv[1]) : 2000;
-  int64_t columns = argc > 2 ? atoll(argv[2]) : 16;
-  StArena *a = st_arena_new();
-  StProcessNet *net = make_net(a, rows, columns);
-  StTimer *tm = st_timer_new(a, net);
-  int64_t *depth = ST_NEW_N(a, int64_t, (size_t)net->nstreams);
-  double beats = 0;
-  for (int i = 0; i < net->nprocesses; i++)
-    beats += (double)net->process[i].beats;
-  static const int64_t depths[] = {1, 2, 4, 16, 64, 512, 0};
-  for (size_t d = 0; d < sizeof depths / sizeof depths[0]; d++) {
-    for (int i = 0; i < net->nstreams; i++)
-      depth[i] = depths[d];
-    int runs = 0;
-    double start = seconds(), took = 0;
-    for (; took < 0.5; took = seconds() - start, runs++)
-      if (!st_timer_run(tm, depth, NULL, NULL))
-        return 1;
-    printf("depth %4lld%s: %6.1f M beats/s\n", (long long)depths[d],
-           depths[d] ? "" : " (no limit)", beats * runs / took * 1e-6);
+  int64_t rows = argc > 1 ? atoll(argv[1]) : 256;
+  int64_t columns = argc > 2 ? atoll(argv[2]) : 64;
+  int lanes = argc > 3 ? atoi(argv[3]) : 8;
+  StDiag *diag = st_diag_new(stderr);
+  StModule *m = make_module(rows, columns, lanes);
+  const StTarget *t = st_target_load(m->arena, "u55c", diag);
+  StMemoryImage *image = st_memory_new(m->arena, m);
+  double macs = (double)(rows * columns) * STAGES;
+  static const int64_t depths[] = {1, 2, 4, 16, 64, 512};
+  bool ok = t != NULL;
+  for (size_t d = 0; ok && d < sizeof depths / sizeof depths[0]; d++) {
+    decide(m, depths[d]);
+    printf("depth %3lld, ", (long long)depths[d]);
+    ok = measure(m, t, NULL, diag, macs);
   }
-  st_arena_free(a);
-  return 0;
+  printf("depth 512, ");
+  ok = ok && measure(m, t, image, diag, macs);
+  st_module_free(m);
+  st_diag_free(diag);
+  return ok ? 0 : 1;
 }
