@@ -450,15 +450,18 @@ StImport st_import_new(StText *t, StModule *m, const StSignature *sig) {
   return (StImport){.text = t, .sig = sig, .m = m, .scratch = t->arena};
 }
 
+/* Several operations may share a location: a fill is the least telling. */
 static MlirWalkResult remember_name(MlirOperation op, void *user) {
   StImport *imp = user;
   const char *name = st_mlir_name(imp->scratch, op);
-  if (strncmp(name, "linalg.", 7) == 0 && strcmp(name, "linalg.generic") != 0 &&
-      mlirOperationGetNumResults(op) > 0) {
-    st_ptrmap_set(imp->scratch, &imp->named, mlirOperationGetLocation(op).ptr,
-                  imp->name.n);
-    st_vec_push(imp->scratch, &imp->name, name);
-  }
+  const void *loc = mlirOperationGetLocation(op).ptr;
+  if (strncmp(name, "linalg.", 7) != 0 || mlirOperationGetNumRegions(op) == 0 ||
+      strcmp(name, "linalg.fill") == 0 ||
+      (strcmp(name, "linalg.generic") == 0 &&
+       st_ptrmap_get(&imp->named, loc) >= 0))
+    return MlirWalkResultAdvance;
+  st_ptrmap_set(imp->scratch, &imp->named, loc, imp->name.n);
+  st_vec_push(imp->scratch, &imp->name, name);
   return MlirWalkResultAdvance;
 }
 

@@ -60,13 +60,9 @@ static bool convert_expr(Generic *g, MlirAffineExpr e, StAffine *out) {
 static bool convert_map(Generic *g, MlirAffineMap m, StAffine **out) {
   intptr_t n = mlirAffineMapGetNumResults(m);
   *out = ST_NEW_N(g->imp->m->arena, StAffine, (size_t)n + 1);
-  for (intptr_t i = 0; i < n; i++) {
+  for (intptr_t i = 0; i < n; i++)
     if (!convert_expr(g, mlirAffineMapGetResult(m, i), &(*out)[i]))
       return false;
-    if ((*out)[i].n > 0 && st_affine_single(&(*out)[i]) < 0)
-      return refuse(g, "an indexing map that adds or scales loops (a window "
-                       "or a stride, as in a convolution or pooling)");
-  }
   return true;
 }
 
@@ -130,6 +126,24 @@ static bool read_extents(Generic *g) {
         (!st_sym_range(g->imp, g->nest.dim[d].extent, &lo, &hi) || lo < 1))
       return refuse(g, "a reduction over a dimension that can be empty");
   }
+  return true;
+}
+
+/* Without loops that run once, every entry must be one loop or a constant. */
+static bool check_maps(Generic *g) {
+  for (int i = 0; i < g->nops; i++)
+    for (int k = 0; k < g->type[i].rank; k++) {
+      StAffine *e = &g->map[i][k];
+      int n = 0;
+      for (int j = 0; j < e->n; j++)
+        if (e->n == 1 ||
+            !st_sym_eq(g->nest.dim[e->term[j].dim].extent, st_sym_const(1)))
+          e->term[n++] = e->term[j];
+      e->n = n;
+      if (n > 0 && st_affine_single(e) < 0)
+        return refuse(g, "an indexing map that adds or scales loops (a window "
+                         "or a stride, as in a convolution or pooling)");
+    }
   return true;
 }
 
@@ -470,7 +484,7 @@ void st_import_generic(StImport *imp, MlirOperation op) {
   g.nin = g.nops - (int)mlirOperationGetNumResults(op);
   g.block = mlirRegionGetFirstBlock(mlirOperationGetFirstRegion(op));
   g.b = (StBodyBuilder){.imp = imp, .op = op, .nest = &g.nest};
-  if (read_types(&g) && read_maps(&g) && read_extents(&g) &&
+  if (read_types(&g) && read_maps(&g) && read_extents(&g) && check_maps(&g) &&
       check_asserts(&g) && bind_arguments(&g))
     build(&g);
 }
