@@ -84,8 +84,8 @@ static StNest product(StModule *m, int64_t rows, int64_t columns, int lanes) {
   StArena *a = m->arena;
   StNest n = {.ndims = 2, .nloops = 3, .nlanes = 1};
   n.dim = ST_NEW_N(a, StDim, 2);
-  n.dim[0] = (StDim){st_sym_const(rows), false, "o"};
-  n.dim[1] = (StDim){st_sym_const(columns), true, "i"};
+  n.dim[0] = (StDim){.extent = st_sym_const(rows)};
+  n.dim[1] = (StDim){.extent = st_sym_const(columns), .reduction = true};
   n.loop = ST_NEW_N(a, StLoop, 3);
   n.loop[0] = (StLoop){0, st_sym_const(rows / (lanes * INNER)), lanes * INNER};
   n.loop[1] = (StLoop){1, st_sym_const(columns), 1};

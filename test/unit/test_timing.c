@@ -41,8 +41,9 @@ static StOp *product(StModule *m, bool reduction_inside, int64_t rows,
   StArena *a = m->arena;
   StNest n = {.ndims = 2, .nloops = 2, .nlanes = 1};
   n.dim = ST_NEW_N(a, StDim, 2);
-  n.dim[0] = (StDim){st_sym_const(rows), false, "o"};
-  n.dim[1] = (StDim){st_sym_const(4 * columns), true, "i"};
+  n.dim[0] = (StDim){.extent = st_sym_const(rows), .name = "o"};
+  n.dim[1] = (StDim){
+      .extent = st_sym_const(4 * columns), .reduction = true, .name = "i"};
   n.loop = ST_NEW_N(a, StLoop, 2);
   n.loop[!reduction_inside] = (StLoop){0, st_sym_const(rows), 1};
   n.loop[reduction_inside] = (StLoop){1, st_sym_const(columns), 4};
