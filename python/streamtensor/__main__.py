@@ -53,11 +53,20 @@ def export(argv):
     return 0
 
 
+def generate(argv):
+    from . import generate as generator
+    return generator.main(argv)
+
+
+COMMANDS = {"export": export, "generate": generate}
+
+
 def main():
-    if len(sys.argv) < 2 or sys.argv[1] != "export":
-        print("usage: python -m streamtensor export ...", file=sys.stderr)
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        print("usage: python -m streamtensor export|generate ...",
+              file=sys.stderr)
         return 2
-    return export(sys.argv[2:])
+    return COMMANDS[sys.argv[1]](sys.argv[2:])
 
 
 if __name__ == "__main__":

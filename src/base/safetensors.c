@@ -298,3 +298,7 @@ const char *st_safetensors_metadata(const StSafetensors *s, const char *key) {
 }
 
 const char *st_safetensors_path(const StSafetensors *s) { return s->path; }
+
+int64_t st_safetensors_offset(const StSafetensors *s, const StTensor *t) {
+  return (const char *)t->data - s->map.data;
+}

@@ -36,6 +36,8 @@ const StTensor *st_safetensors_find(const StSafetensors *s, const char *name);
 /* A string of the file's "__metadata__"; NULL if absent. */
 const char *st_safetensors_metadata(const StSafetensors *s, const char *key);
 const char *st_safetensors_path(const StSafetensors *s);
+/* Where the data of a tensor of this file begins, in bytes from the start. */
+int64_t st_safetensors_offset(const StSafetensors *s, const StTensor *t);
 
 /* Writes the tensors (of dtypes that the format has) as st_file_write does,
  * larger element types first so that all are aligned. Bytes must agree with

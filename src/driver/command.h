@@ -12,7 +12,15 @@ typedef struct {
   int (*run)(int argc, char **argv);
 } StCommand;
 
+int st_command_compile(int argc, char **argv);
+int st_command_run(int argc, char **argv);
+int st_command_report(int argc, char **argv);
+int st_command_check(int argc, char **argv);
+int st_command_coverage(int argc, char **argv);
+int st_command_emit(int argc, char **argv);
 int st_command_opt(int argc, char **argv);
+/* export, generate: what lives in Python. */
+int st_command_python(int argc, char **argv);
 
 /* ---- options ------------------------------------------------------------ */
 

@@ -5,6 +5,17 @@
 #include "driver/command.h"
 
 static const StCommand commands[] = {
+    {"export", "from PyTorch to a package", st_command_python},
+    {"coverage", "which operations of a model are supported",
+     st_command_coverage},
+    {"compile", "from a package to an accelerator", st_command_compile},
+    {"generate", "text from a compiled language model", st_command_python},
+    {"run", "run a compiled module on tensors", st_command_run},
+    {"report", "what was built: kernels, streams, resources",
+     st_command_report},
+    {"check", "verify that nothing can deadlock", st_command_check},
+    {"emit", "write the accelerator as source for other tools",
+     st_command_emit},
     {"opt", "run passes on a module (for compiler people)", st_command_opt},
 };
 

@@ -121,6 +121,7 @@ typedef ST_VEC(StExpr) StBody; /* in order: arguments come first */
 typedef struct {
   StSym extent;
   bool reduction;
+  bool iteration;   /* of a repeat: its loop is the outermost */
   const char *name; /* for people; may be NULL */
 } StDim;
 
@@ -325,6 +326,8 @@ const char *st_role_name(StRole r);
 struct StStr;
 /* The complete text form. print, parse, print gives the same bytes. */
 void st_module_print(struct StStr *out, const StModule *m);
+/* A type alone. */
+void st_type_print(struct StStr *out, const StType *t);
 /* NULL after located errors. `file` names the text in messages. */
 StModule *st_module_parse(const char *file, const char *text, size_t n,
                           StDiag *diag);

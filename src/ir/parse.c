@@ -417,7 +417,8 @@ static void parse_dims(Parser *p, StNest *n) {
   ST_VEC(StDim) dims = {0};
   while (!p->failed && accept(p, "dim")) {
     StDim d = {.reduction = accept(p, "red")};
-    if (!d.reduction)
+    d.iteration = !d.reduction && accept(p, "iter");
+    if (!d.reduction && !d.iteration)
       expect(p, "par");
     d.extent = parse_sym(p);
     skip_space(p);

@@ -102,8 +102,7 @@ static void print_order(StStr *o, const StItensor *x) {
   print_syms(o, x->origin, x->rank);
 }
 
-static void print_type(StStr *o, const StValue *v) {
-  const StType *t = &v->type;
+void st_type_print(StStr *o, const StType *t) {
   st_str_printf(o, "%s<%s ", t->order ? "itensor" : "tensor",
                 st_dtype_name(t->dtype));
   print_syms(o, t->shape, t->rank);
@@ -112,6 +111,10 @@ static void print_type(StStr *o, const StValue *v) {
     print_order(o, t->order);
   }
   put(o, ">");
+}
+
+static void print_type(StStr *o, const StValue *v) {
+  st_type_print(o, &v->type);
   if (v->depth)
     st_str_printf(o, " depth %" PRId64, v->depth);
   if (v->memory)
@@ -150,7 +153,9 @@ static void print_nest(StStr *o, const StOp *op) {
   const StNest *n = &op->u.nest;
   put(o, " {\n");
   for (int i = 0; i < n->ndims; i++) {
-    st_str_printf(o, "    dim %s ", n->dim[i].reduction ? "red" : "par");
+    st_str_printf(o, "    dim %s ", n->dim[i].reduction   ? "red"
+                                    : n->dim[i].iteration ? "iter"
+                                                          : "par");
     print_sym(o, n->dim[i].extent);
     if (n->dim[i].name) {
       put(o, " ");

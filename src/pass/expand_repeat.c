@@ -54,7 +54,7 @@ static void add_layer_dim(Expand *x, StOp *op) {
   StNest *n = &op->u.nest;
   StDim *dim = ST_NEW_N(x->a, StDim, n->ndims + 1);
   dim[0] = (StDim){.extent = st_sym_const(trip_of(x->m, op->scope)),
-                   .name = "layer"};
+                   .iteration = true, .name = "layer"};
   memcpy(dim + 1, n->dim, (size_t)n->ndims * sizeof *dim);
   n->dim = dim;
   n->ndims++;

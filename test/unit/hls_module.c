@@ -74,7 +74,7 @@ StOp *hls_kernel(StModule *m, const char *name, int noperands, int nresults) {
 int hls_dim(StModule *m, StOp *k, StSym extent, bool reduction, int lanes) {
   (void)m;
   StNest *n = &k->u.nest;
-  n->dim[n->ndims] = (StDim){extent, reduction, NULL};
+  n->dim[n->ndims] = (StDim){.extent = extent, .reduction = reduction};
   if (lanes > 1)
     n->lane[n->nlanes++] = (StLane){n->ndims, lanes};
   return n->ndims++;

@@ -1,0 +1,159 @@
+"""streamtensor generate: text from a compiled language model."""
+
+import argparse
+import json
+import os
+import sys
+import time
+
+import numpy as np
+
+from .session import Error, Session
+
+
+def parser():
+    p = argparse.ArgumentParser(
+        prog="streamtensor generate",
+        description="Generate text greedily on the simulated card.")
+    p.add_argument("build", metavar="BUILD")
+    what = p.add_mutually_exclusive_group(required=True)
+    what.add_argument("--prompt", metavar="TEXT",
+                      help="text to continue (needs a tokenizer in the build)")
+    what.add_argument("--tokens", metavar="1,2,3", help="tokens to continue")
+    p.add_argument("-n", type=int, default=64, metavar="N",
+                   help="tokens to make (default 64)")
+    p.add_argument("--device", default="sim", metavar="DEVICE",
+                   help="sim (default), interp or hls")
+    p.add_argument("--logits", metavar="FILE",
+                   help="write the logits of every token made, [n, vocab]")
+    p.add_argument("--stop", action="store_true",
+                   help="end with the model's end-of-text token")
+    p.add_argument("--json", action="store_true",
+                   help="print tokens, cycles and times as JSON")
+    return p
+
+
+def load_tokenizer(build):
+    path = os.path.join(build, "tokenizer.json")
+    if not os.path.exists(path):
+        return None
+    from tokenizers import Tokenizer
+    return Tokenizer.from_file(path)
+
+
+def prompt_tokens(args, session, tokenizer):
+    if args.tokens is not None:
+        try:
+            return [int(t) for t in args.tokens.split(",")]
+        except ValueError:
+            raise Error(f"--tokens {args.tokens}: expected numbers separated "
+                        "by commas") from None
+    if tokenizer is None:
+        raise Error("the build has no tokenizer; use --tokens")
+    ids = tokenizer.encode(args.prompt).ids
+    if session.bos >= 0 and (not ids or ids[0] != session.bos):
+        ids = [session.bos] + ids
+    return ids
+
+
+class Printer:
+    """Text as it comes: what more tokens cannot change any more."""
+
+    def __init__(self, tokenizer, prompt, quiet):
+        self.tokenizer, self.ids, self.quiet = tokenizer, list(prompt), quiet
+        self.shown = ""
+        self.show()
+
+    def show(self):
+        if self.quiet:
+            return
+        if self.tokenizer is None:
+            return
+        text = self.tokenizer.decode(self.ids)
+        if text.startswith(self.shown) and not text.endswith("\ufffd"):
+            print(text[len(self.shown):], end="", flush=True)
+            self.shown = text
+
+    def add(self, token):
+        self.ids.append(token)
+        if self.quiet:
+            return
+        if self.tokenizer is None:
+            print(token, end=" ", flush=True)
+        else:
+            self.show()
+
+
+def summary(session, steps, prompt_steps):
+    ms = [s.cycles / session.clock_mhz / 1e3 for s in steps]
+    made = steps[prompt_steps:]
+    result = {
+        "tokens": [s.token for s in steps[prompt_steps - 1:]],
+        "cycles": [s.cycles for s in steps],
+        "clock_mhz": session.clock_mhz,
+        "ms_per_token": None, "ttft_ms": None,
+        "hbm_bytes": [s.bytes for s in steps], "hbm_share": None,
+    }
+    if steps[0].cycles >= 0:
+        result["ttft_ms"] = sum(ms[:prompt_steps])
+        decode = made or steps[-1:]
+        seconds = sum(s.cycles for s in decode) / session.clock_mhz / 1e6
+        result["ms_per_token"] = 1e3 * seconds / len(decode)
+        if session.memory_peak > 0:
+            result["hbm_share"] = (sum(s.bytes for s in decode) / seconds /
+                                   session.memory_peak)
+    return result
+
+
+def print_summary(result, wall, made):
+    print("\n", file=sys.stderr)
+    if result["ms_per_token"] is not None:
+        share = result["hbm_share"]
+        print(f"simulated card: {result['ms_per_token']:.3f} ms a token "
+              f"({1e3 / result['ms_per_token']:.0f} tokens/s at "
+              f"{result['clock_mhz']:g} MHz), first token after "
+              f"{result['ttft_ms']:.3f} ms"
+              + (f", {100 * share:.1f} % of memory bandwidth"
+                 if share is not None else ""), file=sys.stderr)
+    print(f"this machine:   {made / wall:.1f} tokens/s", file=sys.stderr)
+
+
+def main(argv):
+    args = parser().parse_args(argv)
+    try:
+        if args.n < 1:
+            raise Error("-n must be at least 1")
+        tokenizer = load_tokenizer(args.build)
+        with Session(args.build, args.device) as session:
+            prompt = prompt_tokens(args, session, tokenizer)
+            if len(prompt) + args.n - 1 > session.context:
+                raise Error(
+                    f"{len(prompt)} tokens of prompt and {args.n} more do not "
+                    f"fit the context of {session.context}; lower -n or "
+                    "export with a larger --ctx")
+            printer = Printer(tokenizer, prompt, args.json)
+            prompt_steps = -(-len(prompt) // session.chunk)
+            steps = []
+            start = time.monotonic()
+            for step in session.generate(prompt, args.n,
+                                         session.eos if args.stop else None):
+                steps.append(step)
+                if len(steps) >= prompt_steps:
+                    printer.add(step.token)
+            wall = time.monotonic() - start
+            result = summary(session, steps, prompt_steps)
+            if args.logits:
+                from safetensors.numpy import save_file
+                made = steps[prompt_steps - 1:]
+                temporary = args.logits + ".tmp"
+                save_file({"logits": np.stack([s.logits for s in made])},
+                          temporary)
+                os.replace(temporary, args.logits)
+    except Error as e:
+        print(e, file=sys.stderr)
+        return 1
+    if args.json:
+        print(json.dumps(result))
+    else:
+        print_summary(result, wall, len(result["tokens"]))
+    return 0

@@ -1,0 +1,170 @@
+"""Builds from Python: compile a package, run it on a device."""
+
+import ctypes
+import os
+from typing import Iterator, NamedTuple, Optional, Sequence
+
+import numpy as np
+
+
+class Error(Exception):
+    """The message of a failed call, located, with what to do."""
+
+
+class Step(NamedTuple):
+    """One step of generation.
+
+    token: the greedy choice after the step; logits: [vocab] f32 of its last
+    position; tokens: how many the step took; cycles and bytes: what the device
+    tells of it, or -1.
+    """
+
+    token: int
+    logits: np.ndarray
+    tokens: int
+    cycles: int
+    bytes: int
+
+
+def _find_library():
+    given = os.environ.get("STREAMTENSOR_LIBRARY")
+    if given:
+        return given
+    here = os.path.dirname(os.path.abspath(__file__))
+    root = os.path.dirname(os.path.dirname(here))
+    for path in (os.path.join(here, "libstreamtensor.so"),
+                 os.path.join(root, "build", "libstreamtensor.so")):
+        if os.path.exists(path):
+            return path
+    raise Error("libstreamtensor.so is not built; run make build")
+
+
+def _load():
+    lib = ctypes.CDLL(_find_library())
+    handle, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
+    i64 = ctypes.c_int64
+    lib.st_compile.argtypes = [text] * 4 + [text, size]
+    lib.st_session_open.argtypes = [text, text, text, size]
+    lib.st_session_open.restype = handle
+    lib.st_session_step.argtypes = [handle, ctypes.POINTER(i64), ctypes.c_int,
+                                    ctypes.POINTER(ctypes.c_float), text, size]
+    lib.st_session_eos.argtypes = [handle, ctypes.c_int]
+    lib.st_session_eos.restype = i64
+    for name in ("vocab", "context", "chunk", "bos", "position", "cycles",
+                 "bytes"):
+        function = getattr(lib, "st_session_" + name)
+        function.argtypes, function.restype = [handle], i64
+    for name in ("clock_mhz", "memory_peak"):
+        function = getattr(lib, "st_session_" + name)
+        function.argtypes, function.restype = [handle], ctypes.c_double
+    for name in ("close", "reset"):
+        function = getattr(lib, "st_session_" + name)
+        function.argtypes, function.restype = [handle], None
+    return lib
+
+
+_library = None
+
+
+def library():
+    global _library
+    if _library is None:
+        _library = _load()
+    return _library
+
+
+def _error():
+    return ctypes.create_string_buffer(8192)
+
+
+def compile(package: str, build: str, target: str = "u55c",
+            quantisation: str = "f32") -> None:
+    """Compile a package directory into a build directory; raises Error."""
+    message = _error()
+    if library().st_compile(package.encode(), build.encode(), target.encode(),
+                            quantisation.encode(), message, len(message)):
+        raise Error(message.value.decode().rstrip())
+
+
+class Session:
+    """A build on a device ("sim", "interp" or "hls")."""
+
+    def __init__(self, build: str, device: str = "sim"):
+        self._lib = library()
+        message = _error()
+        self._handle = self._lib.st_session_open(
+            build.encode(), device.encode(), message, len(message))
+        if not self._handle:
+            raise Error(message.value.decode().rstrip())
+        self.vocab = self._lib.st_session_vocab(self._handle)
+        self.context = self._lib.st_session_context(self._handle)
+        self.chunk = self._lib.st_session_chunk(self._handle)
+        self.bos = self._lib.st_session_bos(self._handle)
+        self.clock_mhz = self._lib.st_session_clock_mhz(self._handle)
+        self.memory_peak = self._lib.st_session_memory_peak(self._handle)
+        self.eos = []
+        while (token := self._lib.st_session_eos(self._handle,
+                                                 len(self.eos))) >= 0:
+            self.eos.append(token)
+
+    def close(self) -> None:
+        if self._handle:
+            self._lib.st_session_close(self._handle)
+            self._handle = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self.close()
+
+    @property
+    def position(self) -> int:
+        """Tokens in the context."""
+        return self._lib.st_session_position(self._handle)
+
+    def reset(self) -> None:
+        """Forget the context."""
+        self._lib.st_session_reset(self._handle)
+
+    def step(self, tokens: Sequence[int]) -> Step:
+        """Append 1 to `chunk` tokens to the context."""
+        n = len(tokens)
+        ids = (ctypes.c_int64 * max(n, 1))(*tokens)
+        logits = np.empty(max(self.vocab, 1), dtype=np.float32)
+        message = _error()
+        if self._lib.st_session_step(
+                self._handle, ids, n,
+                logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
+                message, len(message)):
+            raise Error(message.value.decode().rstrip())
+        return Step(int(np.argmax(logits)), logits, n,
+                    self._lib.st_session_cycles(self._handle),
+                    self._lib.st_session_bytes(self._handle))
+
+    def generate(self, prompt: Sequence[int], n: int,
+                 stop: Optional[Sequence[int]] = None) -> Iterator[Step]:
+        """Greedy generation: the prompt in chunks, then up to n tokens.
+
+        Yields a Step for each chunk of the prompt but the last (its token
+        means nothing), then one for each token made. `stop`: tokens that end
+        the text (default: none, n tokens are made).
+        """
+        if not prompt:
+            raise Error("the prompt is empty; give at least one token")
+        at = 0
+        while at < len(prompt):
+            piece = list(prompt[at:at + self.chunk])
+            at += len(piece)
+            step = self.step(piece)
+            if at < len(prompt):
+                yield step
+        for i in range(n):
+            yield step
+            if i + 1 == n or (stop and step.token in stop):
+                return
+            step = self.step([step.token])

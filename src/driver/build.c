@@ -1,0 +1,204 @@
+/* Writing and opening builds. */
+#include "driver/build.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "base/str.h"
+
+/* ---- compiling ----------------------------------------------------------------- */
+
+/* Vector widths to try, widest first: the first that fits is taken. */
+static const int widths[] = {8, 4, 2, 1};
+enum { WIDTHS = sizeof widths / sizeof *widths };
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool put_file(StDirTx *tx, const char *name, const void *data, size_t n,
+                     StDiag *diag) {
+  return st_file_write(st_dirtx_path(tx, name), data, n, diag);
+}
+
+/* build.json */
+static bool put_info(StDirTx *tx, const StCompileOptions *o,
+                     const StPackage *p, const StTarget *t,
+                     const StCompileReport *r, StDiag *diag) {
+  char path[PATH_MAX];
+  if (!realpath(p->dir, path))
+    snprintf(path, sizeof path, "%s", p->dir);
+  json_t *passes = json_array();
+  for (int i = 0; i < r->npasses; i++)
+    json_array_append_new(passes, json_pack("{s:s, s:f}", "name",
+                                            r->pass[i].name, "seconds",
+                                            r->pass[i].seconds));
+  json_t *info = json_pack(
+      "{s:s, s:i, s:s, s:s, s:s, s:s, s:f, s:o}", "format",
+      "streamtensor-build", "version", 1, "package", path, "target", t->name,
+      "quantisation", o->quantisation, "kind",
+      p->kind == ST_PACKAGE_CAUSAL_LM ? "causal-lm" : "module", "seconds",
+      r->seconds, "passes", passes);
+  char *text = json_dumps(info, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+  bool ok = put_file(tx, ST_BUILD_MARKER, text, strlen(text), diag);
+  free(text);
+  json_decref(info);
+  return ok;
+}
+
+static bool put_tokenizer(StDirTx *tx, const StPackage *p, StDiag *diag) {
+  char *path = st_path_join(p->arena, p->dir, "tokenizer.json");
+  StMap map;
+  if (!st_path_exists(path))
+    return true;
+  if (!st_map_open(&map, path, diag))
+    return false;
+  bool ok = put_file(tx, "tokenizer.json", map.data, map.size, diag);
+  st_map_close(&map);
+  return ok;
+}
+
+static bool put_build(const StCompileOptions *o, const StPackage *p,
+                      const StModule *m, const StTarget *t,
+                      const StStr *certificate, const StCompileReport *r,
+                      StDiag *diag) {
+  StDirTx *tx = st_dirtx_begin(o->build, ST_BUILD_MARKER, diag);
+  if (!tx)
+    return false;
+  StStr text;
+  st_str_init(&text);
+  st_module_print(&text, m);
+  bool ok = put_file(tx, "design.st", text.data, text.len, diag) &&
+            put_file(tx, "certificate.txt", certificate->data,
+                     certificate->len, diag) &&
+            put_tokenizer(tx, p, diag) && put_info(tx, o, p, t, r, diag);
+  st_str_free(&text);
+  if (ok)
+    return st_dirtx_commit(tx);
+  st_dirtx_abort(tx);
+  return false;
+}
+
+static bool check_options(const StCompileOptions *o, StDiag *diag) {
+  if (strcmp(o->quantisation, "f32")) {
+    st_error(diag, (StLoc){0}, "there is no quantisation '%s'",
+             o->quantisation);
+    st_note(diag, "use -q f32");
+    return false;
+  }
+  return true;
+}
+
+/* The module at one width; NULL: an error, or *fits is false. */
+static StModule *compile_width(const StPackage *p, const StTarget *t,
+                               int lanes, StStr *certificate,
+                               StCompileReport *r, StDiag *diag) {
+  double start = now();
+  StModule *m = st_import_linalg(&p->sig, p->text, diag);
+  r->pass[0] = (StPassTime){"import", now() - start};
+  r->npasses = 1;
+  if (!m)
+    return NULL;
+  StPassContext ctx = {.target = t, .lanes = lanes, .diag = diag,
+                       .certificate = certificate};
+  StPipelineOptions options = {0};
+  int n = 0;
+  bool ok = st_pipeline_run(m, &ctx, NULL, 0, &options, r->pass + 1, &n);
+  r->npasses += n;
+  if (ok)
+    return m;
+  st_module_free(m);
+  return NULL;
+}
+
+bool st_build_write(const StCompileOptions *o, StCompileReport *r,
+                    StDiag *diag) {
+  double start = now();
+  *r = (StCompileReport){0};
+  if (!check_options(o, diag))
+    return false;
+  StPackage *p = st_package_open(o->package, diag);
+  if (!p)
+    return false;
+  const StTarget *t = st_target_load(p->arena, o->target, diag);
+  StStr certificate;
+  st_str_init(&certificate);
+  StModule *m =
+      t ? compile_width(p, t, widths[0], &certificate, r, diag) : NULL;
+  r->seconds = now() - start;
+  bool ok = m && put_build(o, p, m, t, &certificate, r, diag);
+  st_module_free(m);
+  st_str_free(&certificate);
+  st_package_close(p);
+  return ok;
+}
+
+/* ---- opening ---------------------------------------------------------------------- */
+
+bool st_build_file(const StBuild *b, const char *name, StMap *map,
+                   StDiag *diag) {
+  return st_map_open(map, st_path_join(b->arena, b->dir, name), diag);
+}
+
+static bool read_module(StBuild *b, StDiag *diag) {
+  StMap map;
+  if (!st_build_file(b, "design.st", &map, diag))
+    return false;
+  char *path = st_path_join(b->arena, b->dir, "design.st");
+  b->module = st_module_parse(path, map.data, map.size, diag);
+  st_map_close(&map);
+  return b->module && st_module_verify(b->module, "reading the build", diag);
+}
+
+static bool read_info(StBuild *b, bool with_package, StDiag *diag) {
+  const char *package, *target, *format;
+  b->info = st_json_open(b->arena,
+                         st_path_join(b->arena, b->dir, ST_BUILD_MARKER),
+                         diag);
+  if (!b->info || !st_json_get_string(b->info, "format", &format) ||
+      !st_json_get_string(b->info, "package", &package) ||
+      !st_json_get_string(b->info, "target", &target))
+    return false;
+  b->target = st_target_load(b->arena, target, diag);
+  if (!b->target || !with_package)
+    return b->target != NULL;
+  b->package = st_package_open(package, diag);
+  if (!b->package)
+    st_note(diag, "the build needs its package; compile it again if the "
+                  "package was moved");
+  return b->package != NULL;
+}
+
+StBuild *st_build_open(const char *dir, bool with_package, StDiag *diag) {
+  StArena *a = st_arena_new();
+  StBuild *b = ST_NEW(a, StBuild);
+  b->arena = a;
+  b->dir = st_arena_strdup(a, dir);
+  bool ok = st_path_is_dir(dir);
+  if (!ok) {
+    st_error(diag, (StLoc){dir, 0, 0}, "there is no such build");
+    st_note(diag, "make one: streamtensor compile PKG -o %s", dir);
+  } else if (!st_path_exists(st_path_join(a, dir, ST_BUILD_MARKER))) {
+    st_error(diag, (StLoc){dir, 0, 0}, "the directory is not a build: it has "
+                                       "no " ST_BUILD_MARKER);
+    ok = false;
+  }
+  if (ok && read_info(b, with_package, diag) && read_module(b, diag))
+    return b;
+  st_build_close(b);
+  return NULL;
+}
+
+void st_build_close(StBuild *b) {
+  if (!b)
+    return;
+  st_module_free(b->module);
+  st_package_close(b->package);
+  st_json_close(b->info);
+  st_arena_free(b->arena);
+}

@@ -1,0 +1,50 @@
+/* A build: the directory that `compile` writes and everything else reads.
+ *   design.st        the hardware level module (doc/ir.md)
+ *   certificate.txt  the proof of its FIFO depths (doc/fifo-sizing.md)
+ *   build.json       where the package is, the target, passes and their times
+ *   tokenizer.json   of the package, if it has one */
+#ifndef ST_DRIVER_BUILD_H
+#define ST_DRIVER_BUILD_H
+
+#include "base/file.h"
+#include "driver/pipeline.h"
+#include "import/package.h"
+
+#define ST_BUILD_MARKER "build.json"
+
+typedef struct {
+  const char *package;      /* directory */
+  const char *build;        /* directory to write */
+  const char *target;       /* name or file */
+  const char *quantisation; /* "f32" */
+} StCompileOptions;
+
+/* What a compilation tells. */
+typedef struct {
+  StPassTime pass[32];
+  int npasses;
+  double seconds;
+} StCompileReport;
+
+/* False after located errors; then `build` is as it was. */
+bool st_build_write(const StCompileOptions *o, StCompileReport *report,
+                    StDiag *diag);
+
+typedef struct {
+  StArena *arena;
+  const char *dir;
+  StModule *module;
+  const StTarget *target;
+  StPackage *package; /* NULL if not asked for */
+  const struct StJson *info; /* build.json */
+} StBuild;
+
+/* NULL after located errors. with_package: its parameters too. */
+StBuild *st_build_open(const char *dir, bool with_package, StDiag *diag);
+void st_build_close(StBuild *b); /* NULL is fine */
+
+/* The text of a file of the build, mapped. */
+bool st_build_file(const StBuild *b, const char *name, StMap *map,
+                   StDiag *diag);
+
+#endif

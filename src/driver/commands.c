@@ -1,0 +1,194 @@
+/* compile, run, check, coverage, emit: thin commands over the library. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/str.h"
+#include "check/check.h"
+#include "driver/build.h"
+#include "driver/command.h"
+#include "emit/hls/hls.h"
+#include "import/coverage.h"
+#include "streamtensor/streamtensor.h"
+
+#define COUNT(options) ((int)(sizeof options / sizeof *options))
+
+static int usage(const char *what) {
+  fprintf(stderr, "streamtensor: %s\n", what);
+  return 2;
+}
+
+/* ---- compile ------------------------------------------------------------------- */
+
+static void print_report(const StCompileReport *r, bool json) {
+  if (!json) {
+    fprintf(stderr, "compiled in %.2f s\n", r->seconds);
+    return;
+  }
+  json_t *passes = json_array();
+  for (int i = 0; i < r->npasses; i++)
+    json_array_append_new(passes, json_pack("{s:s, s:f}", "name",
+                                            r->pass[i].name, "seconds",
+                                            r->pass[i].seconds));
+  json_t *all =
+      json_pack("{s:f, s:o}", "seconds", r->seconds, "passes", passes);
+  json_dumpf(all, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+  printf("\n");
+  json_decref(all);
+}
+
+int st_command_compile(int argc, char **argv) {
+  const char *package;
+  bool json = false;
+  int n;
+  StCompileOptions o = {.target = "u55c", .quantisation = "f32"};
+  const StOption options[] = {
+      {"-o", &o.build, NULL, "directory of the build to write", "BUILD"},
+      {"-t", &o.target, NULL, "target, a name or a file (default u55c)",
+       "TARGET"},
+      {"-q", &o.quantisation, NULL, "quantisation: f32 (default)", "Q"},
+      {"--json", NULL, &json, "print passes and times as JSON", NULL},
+  };
+  int used = st_options_parse(
+      argc, argv, "compile PKG -o BUILD [-t TARGET] [-q f32] [--json]",
+      "Compile a package into an accelerator.", options, COUNT(options),
+      &package, 1, 1, &n);
+  if (used)
+    return used == 1 ? 0 : used;
+  if (!o.build)
+    return usage("compile needs -o BUILD");
+  o.package = package;
+  StDiag *diag = st_diag_new(stderr);
+  StCompileReport r;
+  bool ok = st_build_write(&o, &r, diag);
+  st_diag_free(diag);
+  if (ok)
+    print_report(&r, json);
+  return ok ? 0 : 1;
+}
+
+/* ---- run ------------------------------------------------------------------------- */
+
+int st_command_run(int argc, char **argv) {
+  const char *build, *in = NULL, *out = NULL, *device = "sim";
+  bool json = false;
+  int n;
+  const StOption options[] = {
+      {"--in", &in, NULL, "safetensors file with the inputs by name", "FILE"},
+      {"--out", &out, NULL, "safetensors file for the results", "FILE"},
+      {"--device", &device, NULL, "sim (default), interp or hls", "DEVICE"},
+      {"--json", NULL, &json, "print cycles and bytes as JSON", NULL},
+  };
+  int used = st_options_parse(
+      argc, argv, "run BUILD --in F.safetensors --out F.safetensors "
+                  "[--device DEVICE] [--json]",
+      "Run a compiled module once.", options, COUNT(options), &build, 1, 1,
+      &n);
+  if (used)
+    return used == 1 ? 0 : used;
+  if (!in || !out)
+    return usage("run needs --in FILE and --out FILE");
+  char error[4096];
+  StSession *s = st_session_open(build, device, error, sizeof error);
+  int status = s ? st_session_run(s, in, out, error, sizeof error) : 1;
+  if (status)
+    fputs(error, stderr);
+  else if (json)
+    printf("{\"cycles\": %lld, \"hbm_bytes\": %lld, \"clock_mhz\": %g}\n",
+           (long long)st_session_cycles(s), (long long)st_session_bytes(s),
+           st_session_clock_mhz(s));
+  else
+    fprintf(stderr, "wrote %s\n", out);
+  st_session_close(s);
+  return status;
+}
+
+/* ---- check ----------------------------------------------------------------------- */
+
+int st_command_check(int argc, char **argv) {
+  const char *build;
+  int n, used = st_options_parse(
+             argc, argv, "check BUILD",
+             "Verify the certificate of a build: no FIFO overflows or "
+             "starves, so\nnothing deadlocks at these depths.",
+             NULL, 0, &build, 1, 1, &n);
+  if (used)
+    return used == 1 ? 0 : used;
+  StDiag *diag = st_diag_new(stderr);
+  StBuild *b = st_build_open(build, false, diag);
+  StMap map;
+  bool ok = b && st_build_file(b, "certificate.txt", &map, diag);
+  if (ok) {
+    ok = st_check(b->module, b->target, map.data, map.size, diag, stdout);
+    st_map_close(&map);
+  }
+  st_build_close(b);
+  st_diag_free(diag);
+  return ok ? 0 : 1;
+}
+
+/* ---- coverage ---------------------------------------------------------------------- */
+
+int st_command_coverage(int argc, char **argv) {
+  const char *input;
+  bool json = false;
+  int n;
+  const StOption options[] = {
+      {"--json", NULL, &json, "print the table as JSON", NULL}};
+  int used = st_options_parse(
+      argc, argv, "coverage PKG_OR_MLIR [--json]",
+      "List every operation of a model with a verdict, how often and where it "
+      "is.\nExit status 0 if all are supported.",
+      options, COUNT(options), &input, 1, 1, &n);
+  if (used)
+    return used == 1 ? 0 : used;
+  StDiag *diag = st_diag_new(stderr);
+  StArena *a = st_arena_new();
+  StPackage *p =
+      st_path_is_dir(input) ? st_package_open(input, diag) : NULL;
+  StCoverage *c = NULL;
+  if (p)
+    c = st_coverage(a, &p->sig, p->text, diag);
+  else if (!st_path_is_dir(input))
+    c = st_coverage(a, NULL, input, diag);
+  StStr text;
+  st_str_init(&text);
+  if (c && json)
+    st_coverage_json(&text, c);
+  else if (c)
+    st_coverage_print(&text, c);
+  fwrite(text.data, 1, text.len, stdout);
+  bool ok = c && c->unsupported == 0;
+  st_str_free(&text);
+  st_package_close(p);
+  st_arena_free(a);
+  st_diag_free(diag);
+  return ok ? 0 : 1;
+}
+
+/* ---- emit --------------------------------------------------------------------------- */
+
+int st_command_emit(int argc, char **argv) {
+  const char *rest[2], *out = NULL;
+  int n;
+  const StOption options[] = {
+      {"-o", &out, NULL, "directory to write", "DIR"}};
+  int used = st_options_parse(
+      argc, argv, "emit hls BUILD -o DIR",
+      "Write the accelerator as Vitis HLS C++ with host program, link "
+      "configuration\nand Makefile; make -C DIR csim runs it here.",
+      options, COUNT(options), rest, 2, 2, &n);
+  if (used)
+    return used == 1 ? 0 : used;
+  if (strcmp(rest[0], "hls"))
+    return usage("emit what? streamtensor emit hls BUILD -o DIR");
+  if (!out)
+    return usage("emit needs -o DIR");
+  StDiag *diag = st_diag_new(stderr);
+  StBuild *b = st_build_open(rest[1], false, diag);
+  bool ok = b && st_emit_hls(b->module, b->target, out, diag);
+  st_build_close(b);
+  st_diag_free(diag);
+  return ok ? 0 : 1;
+}

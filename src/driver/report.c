@@ -1,0 +1,183 @@
+/* report: a build as JSON, or as one table for people. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analysis/port.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "driver/build.h"
+#include "driver/command.h"
+#include "driver/tally.h"
+
+static json_t *text_of(const char *s) { return s ? json_string(s) : json_null(); }
+
+static json_t *cost_json(const StCost *c) {
+  return json_pack("{s:f, s:f, s:f, s:f, s:f}", "lut", c->lut, "ff", c->ff,
+                   "dsp", c->dsp, "bram36", c->bram36, "uram", c->uram);
+}
+
+static json_t *kernels(const StBuild *b) {
+  json_t *list = json_array();
+  for (int i = 0; i < b->module->op.n; i++) {
+    const StOp *op = b->module->op.at[i];
+    if (op->kind != ST_OP_KERNEL)
+      continue;
+    json_t *k = json_pack("{s:i, s:o, s:i, s:i, s:i}", "id", op->id, "name",
+                          text_of(op->name), "ii", op->ii, "latency",
+                          op->latency, "group", op->group);
+    StCost c = st_target_op_cost(b->target, b->module, op);
+    json_object_set_new(k, "resources", cost_json(&c));
+    json_array_append_new(list, k);
+  }
+  return list;
+}
+
+static json_t *streams(const StBuild *b) {
+  json_t *list = json_array();
+  for (int i = 0; i < b->module->op.n; i++)
+    for (int r = 0; r < b->module->op.at[i]->nresults; r++) {
+      const StValue *v = b->module->op.at[i]->result[r];
+      if (!v->type.order)
+        continue;
+      StStr type;
+      st_str_init(&type);
+      st_type_print(&type, &v->type);
+      json_array_append_new(
+          list, json_pack("{s:i, s:s, s:I, s:I, s:s}", "id", v->id, "type",
+                          type.data, "depth", (json_int_t)v->depth,
+                          "width_bits", (json_int_t)st_tally_width(v),
+                          "memory", st_memory_name(v->memory)));
+      st_str_free(&type);
+    }
+  return list;
+}
+
+static json_t *converters(const StBuild *b) {
+  json_t *list = json_array();
+  for (int i = 0; i < b->module->op.n; i++) {
+    const StOp *op = b->module->op.at[i];
+    if (op->kind != ST_OP_CONVERTER)
+      continue;
+    const StConverter *c = &op->u.converter;
+    const char *strategy = c->banks == 2 ? "ping-pong"
+                           : c->flow     ? "flow-through"
+                                         : "window";
+    json_array_append_new(
+        list, json_pack("{s:i, s:o, s:I, s:s, s:i, s:b, s:s}", "id", op->id,
+                        "name", text_of(op->name), "bytes",
+                        (json_int_t)st_tally_converter_bytes(op), "strategy",
+                        strategy, "shared_loops", c->shared, "flow", c->flow,
+                        "memory", st_memory_name(c->memory)));
+  }
+  return list;
+}
+
+static json_t *transfers(const StBuild *b) {
+  json_t *list = json_array();
+  for (int i = 0; i < b->module->op.n; i++) {
+    const StOp *op = b->module->op.at[i];
+    bool load = op->kind == ST_OP_LOAD;
+    if (!load && op->kind != ST_OP_STORE)
+      continue;
+    json_array_append_new(
+        list, json_pack("{s:i, s:s, s:o, s:i, s:i}", "id", op->id, "kind",
+                        load ? "load" : "store", "name", text_of(op->name),
+                        "channel",
+                        load ? op->u.load.channel : op->u.store.channel, "ii",
+                        op->ii));
+  }
+  return list;
+}
+
+static json_t *groups(const StBuild *b) {
+  int most = 0;
+  for (int i = 0; i < b->module->op.n; i++)
+    if (b->module->op.at[i]->group > most)
+      most = b->module->op.at[i]->group;
+  json_t *list = json_array();
+  for (int g = 1; g <= most; g++) {
+    int n = 0;
+    for (int i = 0; i < b->module->op.n; i++)
+      n += b->module->op.at[i]->group == g &&
+           b->module->op.at[i]->kind == ST_OP_KERNEL;
+    json_array_append_new(list, json_pack("{s:i, s:i}", "id", g, "kernels",
+                                          n));
+  }
+  return list;
+}
+
+static json_t *report_json(const StBuild *b) {
+  StTally t = st_tally(b->module, b->target);
+  json_t *r = json_object();
+  json_object_set_new(r, "kernels", kernels(b));
+  json_object_set_new(r, "streams", streams(b));
+  json_object_set_new(r, "converters", converters(b));
+  json_object_set_new(r, "groups", groups(b));
+  json_object_set_new(r, "dma", transfers(b));
+  json_object_set_new(r, "resources",
+                      json_pack("{s:o, s:o}", "used", cost_json(&t.used),
+                                "available", cost_json(&b->target->device)));
+  json_object_set_new(
+      r, "intermediate_bytes",
+      json_pack("{s:I, s:I}", "unfused", (json_int_t)t.unfused_bytes, "fused",
+                (json_int_t)t.fused_bytes));
+  json_object_set_new(r, "fifo_bits", json_integer(t.fifo_bits));
+  json_object_set_new(r, "target", text_of(b->target->name));
+  json_object_set_new(r, "clock_mhz", json_real(b->target->clock_mhz));
+  json_object_set(r, "passes", json_object_get(b->info->v, "passes"));
+  json_object_set(r, "seconds", json_object_get(b->info->v, "seconds"));
+  return r;
+}
+
+static void print_row(const char *what, double used, double available) {
+  if (available > 0)
+    printf("  %-10s %12.0f of %9.0f  %5.1f %%\n", what, used, available,
+           100 * used / available);
+}
+
+static void print_table(const StBuild *b) {
+  StTally t = st_tally(b->module, b->target);
+  printf("%s on %s at %g MHz\n\n", b->module->name, b->target->name,
+         b->target->clock_mhz);
+  printf("  kernels %d, streams %d, converters %d, loads %d, stores %d\n",
+         t.kernels, t.streams, t.converters, t.loads, t.stores);
+  printf("  FIFOs %.1f kbit, converters %.1f kbyte\n",
+         (double)t.fifo_bits / 1e3, (double)t.converter_bytes / 1e3);
+  printf("  intermediate memory %.1f kbyte fused of %.1f kbyte unfused "
+         "(%.1f %%)\n\n",
+         (double)t.fused_bytes / 1e3, (double)t.unfused_bytes / 1e3,
+         100.0 * (double)t.fused_bytes / (double)t.unfused_bytes);
+  const StCost *d = &b->target->device;
+  print_row("LUT", t.used.lut, d->lut);
+  print_row("FF", t.used.ff, d->ff);
+  print_row("DSP", t.used.dsp, d->dsp);
+  print_row("BRAM36", t.used.bram36, d->bram36);
+  print_row("URAM", t.used.uram, d->uram);
+}
+
+int st_command_report(int argc, char **argv) {
+  const char *build;
+  bool json = false;
+  int n;
+  const StOption options[] = {
+      {"--json", NULL, &json, "everything, as JSON", NULL}};
+  int used = st_options_parse(argc, argv, "report BUILD [--json]",
+                              "What was built.", options, 1, &build, 1, 1, &n);
+  if (used)
+    return used == 1 ? 0 : used;
+  StDiag *diag = st_diag_new(stderr);
+  StBuild *b = st_build_open(build, false, diag);
+  if (b && json) {
+    json_t *r = report_json(b);
+    json_dumpf(r, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+    printf("\n");
+    json_decref(r);
+  } else if (b) {
+    print_table(b);
+  }
+  bool ok = b != NULL;
+  st_build_close(b);
+  st_diag_free(diag);
+  return ok ? 0 : 1;
+}

@@ -1,0 +1,235 @@
+/* The C interface: sessions on builds. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/device.h"
+#include "driver/build.h"
+#include "streamtensor/streamtensor.h"
+
+struct StSession {
+  StBuild *build;
+  StDiag *diag;
+  StArena *arena;
+  StMemoryImage *image;
+  StDevice *device;
+  int64_t position;
+  StStep last;
+  int tokens_arg, logits_ret; /* -1: not a causal LM */
+};
+
+static void tell(const StDiag *diag, char *error, size_t size) {
+  if (error && size)
+    snprintf(error, size, "%s", st_diag_text(diag));
+}
+
+static void bind_params(StSession *s) {
+  const StPackage *p = s->build->package;
+  for (int i = 0; i < s->build->module->arg.n; i++)
+    if (p->param[i])
+      st_memory_bind(s->image, i, p->param[i]->data);
+}
+
+static bool open_device(StSession *s, const char *name) {
+  StDeviceKind kind;
+  if (!st_device_parse(name ? name : "sim", &kind)) {
+    st_error(s->diag, (StLoc){0}, "there is no device '%s'", name);
+    st_note(s->diag, "devices: sim, interp, hls");
+    return false;
+  }
+  const StPackage *p = s->build->package;
+  if (!p->weights && st_package_arg(p, ST_ROLE_PARAM) != -1) {
+    st_error(s->diag, (StLoc){p->dir, 0, 0}, "the package has no weights");
+    st_note(s->diag, "export it without --config-only, or with "
+                     "--random-weights SEED");
+    return false;
+  }
+  s->image = st_memory_new(s->arena, s->build->module);
+  bind_params(s);
+  s->device = st_device_open(kind, s->build->module, s->build->target,
+                             s->image, p, s->build->dir, s->diag);
+  return s->device != NULL;
+}
+
+StSession *st_session_open(const char *build, const char *device, char *error,
+                           size_t size) {
+  StArena *a = st_arena_new();
+  StSession *s = ST_NEW(a, StSession);
+  s->arena = a;
+  s->diag = st_diag_new(NULL);
+  s->last = (StStep){-1, -1};
+  s->build = st_build_open(build, true, s->diag);
+  if (s->build && open_device(s, device)) {
+    s->tokens_arg = st_package_arg(s->build->package, ST_ROLE_TOKENS);
+    s->logits_ret = st_package_ret(s->build->package, ST_ROLE_LOGITS);
+    return s;
+  }
+  tell(s->diag, error, size);
+  st_session_close(s);
+  return NULL;
+}
+
+void st_session_close(StSession *s) {
+  if (!s)
+    return;
+  st_device_close(s->device);
+  st_build_close(s->build);
+  st_diag_free(s->diag);
+  st_arena_free(s->arena);
+}
+
+int64_t st_session_vocab(const StSession *s) {
+  return s->build->package->vocab;
+}
+int64_t st_session_context(const StSession *s) {
+  return s->build->module->ctx;
+}
+int64_t st_session_chunk(const StSession *s) {
+  return s->build->module->chunk;
+}
+int64_t st_session_bos(const StSession *s) { return s->build->package->bos; }
+double st_session_clock_mhz(const StSession *s) {
+  return s->build->target->clock_mhz;
+}
+double st_session_memory_peak(const StSession *s) {
+  const StTarget *t = s->build->target;
+  return 1e9 * t->memory.gbps * t->memory.channels;
+}
+int64_t st_session_eos(const StSession *s, int i) {
+  const StPackage *p = s->build->package;
+  return i >= 0 && i < p->neos ? p->eos[i] : -1;
+}
+int64_t st_session_position(const StSession *s) { return s->position; }
+int64_t st_session_cycles(const StSession *s) { return s->last.cycles; }
+int64_t st_session_bytes(const StSession *s) { return s->last.bytes; }
+
+void st_session_reset(StSession *s) {
+  s->position = 0;
+  st_memory_reset(s->image);
+}
+
+static bool check_step(StSession *s, const int64_t *tokens, int n) {
+  const StModule *m = s->build->module;
+  if (s->tokens_arg < 0 || s->logits_ret < 0) {
+    st_error(s->diag, (StLoc){0}, "the build is not a language model");
+    st_note(s->diag, "use streamtensor run");
+    return false;
+  }
+  if (n < 1 || n > m->chunk) {
+    st_error(s->diag, (StLoc){0}, "a step takes 1 to %lld tokens, not %d",
+             (long long)m->chunk, n);
+    return false;
+  }
+  if (s->position + n > m->ctx) {
+    st_error(s->diag, (StLoc){0},
+             "the context is full: %lld tokens and %d more do not fit in %lld",
+             (long long)s->position, n, (long long)m->ctx);
+    st_note(s->diag, "export the model with a larger --ctx");
+    return false;
+  }
+  for (int i = 0; i < n; i++)
+    if (tokens[i] < 0 || tokens[i] >= s->build->package->vocab) {
+      st_error(s->diag, (StLoc){0}, "token %lld is not in the vocabulary of "
+                                    "%lld tokens",
+               (long long)tokens[i], (long long)s->build->package->vocab);
+      return false;
+    }
+  return true;
+}
+
+int st_session_step(StSession *s, const int64_t *tokens, int n, float *logits,
+                    char *error, size_t size) {
+  StDiag *old = s->diag;
+  if (!check_step(s, tokens, n)) {
+    tell(old, error, size);
+    return 1;
+  }
+  memcpy(s->image->own[s->tokens_arg], tokens, (size_t)n * sizeof *tokens);
+  if (!st_device_step(s->device, s->position, n, &s->last)) {
+    tell(old, error, size);
+    return 1;
+  }
+  s->position += n;
+  memcpy(logits, s->image->ret[s->logits_ret],
+         (size_t)s->build->package->vocab * sizeof *logits);
+  return 0;
+}
+
+/* ---- any module ---------------------------------------------------------------------- */
+
+static bool take_input(StSession *s, const StSafetensors *in, int i) {
+  const StPort *p = &s->build->module->arg.at[i];
+  const StTensor *t = st_safetensors_find(in, p->name);
+  StLoc at = {st_safetensors_path(in), 0, 0};
+  if (!t) {
+    st_error(s->diag, at, "there is no input '%s'", p->name);
+    return false;
+  }
+  bool same = t->dtype == p->dtype && t->rank == p->rank;
+  for (int d = 0; same && d < t->rank; d++)
+    same = t->shape[d] == p->shape[d].c;
+  if (!same) {
+    st_error(s->diag, at, "input '%s' is %s of rank %d where the module was "
+                          "exported with %s of rank %d, or has another shape",
+             p->name, st_dtype_name(t->dtype), t->rank,
+             st_dtype_name(p->dtype), p->rank);
+    return false;
+  }
+  memcpy(s->image->own[i], t->data, (size_t)t->bytes);
+  return true;
+}
+
+static bool put_results(StSession *s, const char *path) {
+  const StModule *m = s->build->module;
+  StTensor *t = ST_NEW_N(s->arena, StTensor, m->ret.n + 1);
+  for (int i = 0; i < m->ret.n; i++) {
+    const StPort *p = &m->ret.at[i];
+    int64_t *shape = ST_NEW_N(s->arena, int64_t, p->rank + 1);
+    for (int d = 0; d < p->rank; d++)
+      shape[d] = p->shape[d].c;
+    t[i] = (StTensor){.name = p->name, .dtype = p->dtype, .rank = p->rank,
+                      .shape = shape, .data = s->image->ret[i],
+                      .bytes = s->image->ret_bytes[i]};
+  }
+  return st_safetensors_write(path, t, m->ret.n, s->diag);
+}
+
+static bool run_once(StSession *s, const char *in, const char *out) {
+  if (s->build->module->chunk) {
+    st_error(s->diag, (StLoc){s->build->dir, 0, 0},
+             "the build is a language model");
+    st_note(s->diag, "use streamtensor generate");
+    return false;
+  }
+  StSafetensors *file = st_safetensors_open(in, s->diag);
+  if (!file)
+    return false;
+  bool ok = true;
+  for (int i = 0; i < s->build->module->arg.n; i++)
+    if (s->build->module->arg.at[i].role != ST_ROLE_PARAM)
+      ok &= take_input(s, file, i);
+  st_safetensors_close(file);
+  return ok && st_device_step(s->device, 0, 1, &s->last) &&
+         put_results(s, out);
+}
+
+int st_session_run(StSession *s, const char *in, const char *out, char *error,
+                   size_t size) {
+  if (run_once(s, in, out))
+    return 0;
+  tell(s->diag, error, size);
+  return 1;
+}
+
+int st_compile(const char *package, const char *build, const char *target,
+               const char *quantisation, char *error, size_t size) {
+  StDiag *diag = st_diag_new(NULL);
+  StCompileOptions o = {package, build, target ? target : "u55c",
+                        quantisation ? quantisation : "f32"};
+  StCompileReport r;
+  bool ok = st_build_write(&o, &r, diag);
+  if (!ok)
+    tell(diag, error, size);
+  st_diag_free(diag);
+  return ok ? 0 : 1;
+}
