@@ -1,9 +1,10 @@
 /* allocate: HBM channels, II and latency of every op.
  *
- * Loads and stores are dealt to the channels in the order of their bytes in a
- * step, the largest first, each to the channel with least so far; ties go to
- * the lowest number. Buffers of converters take the memory that suits their
- * size. */
+ * Tensors are dealt to the channels in the order of the bytes that a step
+ * moves, the largest first, each to the channel with least so far; ties go to
+ * the lowest number. All loads and stores of a tensor (a cache is read and
+ * written) use its channel. Buffers of converters take the memory that suits
+ * their size. */
 #include "pass/pass.h"
 
 #include <stdlib.h>
@@ -12,9 +13,9 @@
 #include "target/timing.h"
 
 typedef struct {
-  int op;
+  int tensor; /* first argument of the list; results after all arguments */
   int64_t bits;
-} Transfer;
+} Tensor;
 
 static int64_t transfer_bits(const StModule *m, const StType *t) {
   int64_t tokens = 1;
@@ -23,40 +24,65 @@ static int64_t transfer_bits(const StModule *m, const StType *t) {
   return tokens * st_itensor_token(t->order) * st_dtype_bits(t->dtype);
 }
 
-static int by_size(const void *a, const void *b) {
-  const Transfer *x = a, *y = b;
-  if (x->bits != y->bits)
-    return x->bits > y->bits ? -1 : 1;
-  return x->op - y->op;
+/* The tensor that an op moves; -1: none, or one in a ROM. */
+static int tensor_of(const StModule *m, const StOp *op) {
+  if (op->kind == ST_OP_LOAD) {
+    const StOp *def = op->operand[0]->def;
+    return def->kind == ST_OP_ARG ? def->u.index.index[0] : -1;
+  }
+  if (op->kind != ST_OP_STORE)
+    return -1;
+  int ret = op->u.store.index.index[0];
+  return m->ret.at[ret].cache >= 0 ? m->ret.at[ret].cache : m->arg.n + ret;
 }
 
-static void deal_channels(StModule *m, const StTarget *t) {
-  StArena *scratch = st_arena_new();
-  Transfer *all = ST_NEW_N(scratch, Transfer, m->op.n + 1);
-  int n = 0, channels = t->memory.channels;
+static int by_size(const void *a, const void *b) {
+  const Tensor *x = a, *y = b;
+  if (x->bits != y->bits)
+    return x->bits > y->bits ? -1 : 1;
+  return x->tensor - y->tensor;
+}
+
+/* channel[tensor] */
+static int *deal_channels(StArena *a, const StModule *m, int channels) {
+  int n = m->arg.n + m->ret.n;
+  Tensor *all = ST_NEW_N(a, Tensor, n + 1);
+  int *channel = ST_NEW_N(a, int, n + 1);
+  int64_t *used = ST_NEW_N(a, int64_t, channels + 1);
+  for (int i = 0; i < n; i++)
+    all[i].tensor = i;
   for (int i = 0; i < m->op.n; i++) {
-    StOp *op = m->op.at[i];
-    bool load = op->kind == ST_OP_LOAD;
-    if (!load && op->kind != ST_OP_STORE)
-      continue;
-    if (load && op->operand[0]->def->kind == ST_OP_CONST)
-      continue; /* a ROM */
-    const StType *type = load ? &op->result[0]->type : &op->operand[0]->type;
-    all[n++] = (Transfer){i, transfer_bits(m, type)};
+    const StOp *op = m->op.at[i];
+    int t = tensor_of(m, op);
+    if (t >= 0)
+      all[t].bits += transfer_bits(m, op->kind == ST_OP_LOAD
+                                          ? &op->result[0]->type
+                                          : &op->operand[0]->type);
   }
   qsort(all, (size_t)n, sizeof *all, by_size);
-  int64_t *used = ST_NEW_N(scratch, int64_t, channels + 1);
   for (int i = 0; i < n && channels > 0; i++) {
     int best = 0;
     for (int c = 1; c < channels; c++)
       if (used[c] < used[best])
         best = c;
     used[best] += all[i].bits;
-    StOp *op = m->op.at[all[i].op];
-    if (op->kind == ST_OP_LOAD)
-      op->u.load.channel = best;
-    else
-      op->u.store.channel = best;
+    channel[all[i].tensor] = best;
+  }
+  return channel;
+}
+
+static void set_channels(StModule *m, const StTarget *t) {
+  if (t->memory.channels == 0)
+    return;
+  StArena *scratch = st_arena_new();
+  const int *channel = deal_channels(scratch, m, t->memory.channels);
+  for (int i = 0; i < m->op.n; i++) {
+    StOp *op = m->op.at[i];
+    int tensor = tensor_of(m, op);
+    if (tensor >= 0 && op->kind == ST_OP_LOAD)
+      op->u.load.channel = channel[tensor];
+    else if (tensor >= 0)
+      op->u.store.channel = channel[tensor];
   }
   st_arena_free(scratch);
 }
@@ -68,7 +94,7 @@ bool st_pass_allocate(StModule *m, const StPassContext *ctx) {
     return false;
   }
   m->target = ctx->target->name;
-  deal_channels(m, ctx->target);
+  set_channels(m, ctx->target);
   for (int i = 0; i < m->op.n; i++) {
     StOp *op = m->op.at[i];
     if (op->kind != ST_OP_CONVERTER)
