@@ -45,7 +45,7 @@ static int find_corners(const StModule *m, Corner *list) {
 static bool size_corner(const StProcessNet *net, const StPassContext *ctx,
                         int64_t *depth, StStr *certificate) {
   StArena *a = st_arena_new();
-  StSchedule *s = st_schedule_new(a, net);
+  StSchedule *s = st_schedule_new(a, net, NULL);
   int stuck;
   bool ok = st_schedule_earliest(s, &stuck);
   if (ok) {

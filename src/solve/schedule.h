@@ -11,8 +11,13 @@ struct StStr;
 typedef struct StSchedule StSchedule;
 
 /* An empty schedule of the net's step, in the arena; the net stays bound as
- * long as it is used. Latencies are those of net->stream. */
-StSchedule *st_schedule_new(StArena *a, const StProcessNet *net);
+ * long as it is used. Latencies are those of net->stream. cap: as in
+ * st_system_new. */
+StSchedule *st_schedule_new(StArena *a, const StProcessNet *net,
+                            const int64_t *cap);
+
+/* When the beat is issued. */
+int64_t st_schedule_at(const StSchedule *s, int process, int64_t beat);
 
 /* Every beat as early as possible. False: some beat waits for itself, however
  * deep the FIFOs are; *stuck is a process that cannot go on. */

@@ -23,7 +23,7 @@ static int rnd(const Maker *k, int lo, int hi) { /* lo .. hi */
   return lo + (int)graph_random(k->seed, (uint32_t)(hi - lo + 1));
 }
 
-/* ---- tensor level --------------------------------------------------------- */
+/* ---- tensor level ------------------------------------------------------- */
 
 static StSym random_extent(const Maker *k) {
   static const int sizes[] = {1, 2, 3, 4, 6, 8, 12};
@@ -252,7 +252,7 @@ static void add_block(Maker *k, int n) {
   k->scope = 0;
 }
 
-/* ---- schedules ------------------------------------------------------------ */
+/* ---- schedules ---------------------------------------------------------- */
 
 static bool is_guarded(const StOp *op, int dim) {
   const StNest *n = &op->u.nest;
