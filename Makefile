@@ -2,6 +2,7 @@
 BUILD := build
 JOBS ?= 2
 PYTHON := .venv/bin/python
+DEMO := demo
 
 .PHONY: help setup build check demo asan format clean
 
@@ -24,6 +25,20 @@ build: setup
 check: build
 	ctest --test-dir $(BUILD) --output-on-failure -j$(JOBS)
 
+# The checkpoint as llama2.c has it -> Hugging Face -> package -> accelerator.
+demo: build
+	@mkdir -p $(DEMO)
+	@echo "== 1/4 a Hugging Face checkpoint of stories260K: $(DEMO)/stories260K"
+	@$(PYTHON) examples/stories260K/convert.py $(DEMO)/stories260K
+	@echo "== 2/4 export it from PyTorch through Torch-MLIR: $(DEMO)/stories260K.st"
+	@./streamtensor export $(DEMO)/stories260K -o $(DEMO)/stories260K.st
+	@echo "== 3/4 compile it for the Alveo U55C: $(DEMO)/u55c"
+	@./streamtensor compile $(DEMO)/stories260K.st -o $(DEMO)/u55c -t u55c
+	@echo "== 4/4 generate 200 tokens on the simulated card"
+	@./streamtensor generate $(DEMO)/u55c --prompt "Once upon a time" -n 200
+	@echo
+	@./streamtensor report $(DEMO)/u55c
+
 asan: setup
 	cmake --preset asan
 	cmake --build --preset asan
@@ -33,4 +48,4 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h' | grep -v num_tables.h)
 
 clean:
-	rm -rf $(BUILD) build-asan demo
+	rm -rf $(BUILD) build-asan $(DEMO)
