@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "interp/scalar.h"
+#include "ir/itensor.h"
 
 int64_t st_memory_port_bytes(const StModule *m, const StPort *p) {
   int64_t n = (int64_t)st_dtype_bytes(p->dtype);

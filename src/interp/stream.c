@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "analysis/port.h"
 #include "interp/scalar.h"
 #include "ir/itensor.h"
 
