@@ -2,11 +2,13 @@
  *
  *   %3 : stream                      %3 : stream, depth 12, srl
  *
- * For every corner of the symbols P and T a schedule in which each beat is
- * issued as late as the earliest completion allows; the depths are what the
- * schedules need, and they are the certificate that `check` verifies. The
- * latency of a FIFO depends on what it is made of, which depends on its depth:
- * the sizing is repeated until no stream is made of something slower. */
+ * For some steps, among them the least and the largest P and T, a schedule in
+ * which each beat is issued as late as the earliest completion allows; the
+ * depths are what the schedules need, and they are the certificate that `check`
+ * verifies. The latency of a FIFO depends on what it is made of, which depends
+ * on its depth: the sizing is repeated until no stream is made of something
+ * slower. Loads that would run ahead further than the device has memory for are
+ * held back, all at the same number of bits. */
 #include "pass/pass.h"
 
 #include <inttypes.h>
@@ -16,116 +18,210 @@
 #include "base/str.h"
 #include "solve/schedule.h"
 
-enum { MAX_CORNERS = 5 };
+enum { MAX_STEPS = 12 };
 
 typedef struct {
   int64_t P, T;
-} Corner;
+} Step;
 
-static int add_corner(Corner *list, int n, int64_t P, int64_t T) {
-  for (int i = 0; i < n; i++)
-    if (list[i].P == P && list[i].T == T)
-      return n;
-  list[n] = (Corner){P, T};
-  return n + 1;
+typedef struct {
+  StModule *module;
+  const StPassContext *ctx;
+  const StTarget *target;
+  StArena *arena;
+  StProcessNet *net;
+  Step step[MAX_STEPS];
+  int nsteps;
+  int64_t *depth;   /* [stream] */
+  int64_t *cap;     /* [stream] 0: none */
+  StMemory *memory; /* [stream] */
+  StStr certificate;
+} Sizing;
+
+/* ---- steps -------------------------------------------------------------- */
+
+static void add_step(Sizing *s, int64_t P, int64_t T) {
+  for (int i = 0; i < s->nsteps; i++)
+    if (s->step[i].P == P && s->step[i].T == T)
+      return;
+  s->step[s->nsteps++] = (Step){P, T};
 }
 
-/* Least and largest P and T, and a context in between. */
-static int find_corners(const StModule *m, Corner *list) {
-  int n = 0;
-  if (!m->ctx || !m->chunk)
-    return add_corner(list, 0, 0, 1);
-  n = add_corner(list, n, 0, 1);
-  n = add_corner(list, n, m->ctx - 1, 1);
-  n = add_corner(list, n, 0, m->chunk);
-  n = add_corner(list, n, m->ctx - m->chunk, m->chunk);
-  return add_corner(list, n, (m->ctx - 1) / 2, 1);
+/* The ends of the ranges of P and T, and some between. */
+static void choose_steps(Sizing *s) {
+  const StModule *m = s->module;
+  if (!m->ctx || !m->chunk) {
+    add_step(s, 0, 1);
+    return;
+  }
+  int64_t T[] = {1, m->chunk, (m->chunk + 1) / 2, m->chunk > 2 ? 2 : 1};
+  for (int i = 0; i < 4; i++) {
+    add_step(s, 0, T[i]);
+    add_step(s, m->ctx - T[i], T[i]);
+    add_step(s, (m->ctx - T[i]) / 2, T[i]);
+  }
 }
 
-static bool size_corner(const StProcessNet *net, const StPassContext *ctx,
-                        int64_t *depth, StStr *certificate) {
+static bool size_step(Sizing *s) {
+  const StProcessNet *net = s->net;
   StArena *a = st_arena_new();
-  StSchedule *s = st_schedule_new(a, net, NULL);
+  StSchedule *x = st_schedule_new(a, net, s->cap);
   int stuck;
-  bool ok = st_schedule_earliest(s, &stuck);
+  bool ok = st_schedule_earliest(x, &stuck);
   if (ok) {
-    st_schedule_latest(s);
-    st_schedule_balance(s);
-    st_schedule_depths(s, depth);
-    st_schedule_print(certificate, s);
+    st_schedule_latest(x);
+    st_schedule_balance(x);
+    st_schedule_depths(x, s->depth);
+    st_schedule_print(&s->certificate, x);
   } else {
     const StProcess *p = &net->process[stuck];
-    st_error(ctx->diag, p->op->loc,
+    st_error(s->ctx->diag, p->op->loc,
              "%s waits for its own results, however deep the streams are",
              st_process_name(a, p));
-    st_note(ctx->diag, "in the step with P = %" PRId64 ", T = %" PRId64
-                       "; a value is used before the operation that makes it",
+    st_note(s->ctx->diag, "in the step with P = %" PRId64 ", T = %" PRId64
+                          "; a value is used before the operation that makes "
+                          "it",
             net->P, net->T);
   }
   st_arena_free(a);
   return ok;
 }
 
+/* ---- memories ----------------------------------------------------------- */
+
 /* Makes each stream of what suits its depth, but of nothing that is faster than
  * before. False: some stream is slower now than the schedules assumed. */
-static bool choose_memories(StProcessNet *net, const StTarget *t,
-                            const int64_t *depth, StMemory *memory) {
+static bool choose_memories(Sizing *s) {
   bool settled = true;
-  for (int i = 0; i < net->nstreams; i++) {
-    StStream *x = &net->stream[i];
-    StMemory mem = st_target_fifo_memory(t, x->bits, depth[i]);
-    int latency = st_target_fifo_latency(t, mem);
-    if (memory[i] != ST_MEM_AUTO && latency < x->fifo_latency)
+  for (int i = 0; i < s->net->nstreams; i++) {
+    StStream *x = &s->net->stream[i];
+    StMemory mem = st_target_fifo_memory(s->target, x->bits, s->depth[i]);
+    int latency = st_target_fifo_latency(s->target, mem);
+    if (s->memory[i] != ST_MEM_AUTO && latency < x->fifo_latency)
       continue;
     settled = settled && latency <= x->fifo_latency;
     x->fifo_latency = latency;
-    memory[i] = mem;
+    s->memory[i] = mem;
   }
   return settled;
 }
 
-static void decide(StModule *m, const StProcessNet *net, const int64_t *depth,
-                   const StMemory *memory) {
-  for (int i = 0; i < m->op.n; i++)
-    for (int r = 0; r < m->op.at[i]->nresults; r++) {
-      StValue *v = m->op.at[i]->result[r];
-      int s = net->stream_of_value[v->id];
-      if (s < 0)
+static bool size_all(Sizing *s) {
+  int n = s->net->nstreams;
+  for (int i = 0; i < n; i++) {
+    s->memory[i] = ST_MEM_AUTO;
+    s->net->stream[i].fifo_latency =
+        st_target_fifo_latency(s->target, ST_MEM_REG);
+  }
+  do {
+    st_str_clear(&s->certificate);
+    st_str_printf(&s->certificate, "certificate 1\n");
+    for (int i = 0; i < n; i++)
+      s->depth[i] = 1;
+    for (int i = 0; i < s->nsteps; i++) {
+      st_process_bind(s->net, s->step[i].P, s->step[i].T);
+      if (!size_step(s))
+        return false;
+    }
+  } while (!choose_memories(s));
+  return true;
+}
+
+/* ---- loads that run ahead too far --------------------------------------- */
+
+/* A load that waits for nothing may be held back without harm: whoever pops its
+ * tokens frees it. */
+static bool may_hold_back(const Sizing *s, int stream) {
+  const StProcess *p = &s->net->process[s->net->stream[stream].producer];
+  return p->kind == ST_PROC_LOAD && p->nin == 0;
+}
+
+/* Tokens that are on the way while the load runs at its own rate. */
+static int64_t least_depth(const Sizing *s, int stream) {
+  const StProcess *p = &s->net->process[s->net->stream[stream].producer];
+  return (p->latency + st_target_fifo_latency(s->target, ST_MEM_URAM)) / p->ii +
+         2;
+}
+
+static int64_t depth_within(const Sizing *s, int stream, int64_t bits) {
+  int64_t depth = bits / s->net->stream[stream].bits;
+  int64_t least = least_depth(s, stream);
+  if (!may_hold_back(s, stream))
+    return s->depth[stream];
+  depth = depth > least ? depth : least;
+  return depth < s->depth[stream] ? depth : s->depth[stream];
+}
+
+/* Whether all memories fit the device with loads held back at `bits`. */
+static bool fits(const Sizing *s, StCost ops, int64_t bits) {
+  const StTarget *t = s->target;
+  for (int i = 0; i < s->net->nstreams; i++)
+    ops = st_cost_add(ops,
+                      st_target_fifo_cost(t, ST_MEM_AUTO,
+                                          s->net->stream[i].bits,
+                                          depth_within(s, i, bits)));
+  return ops.bram36 <= t->budget * t->device.bram36 &&
+         ops.uram <= t->budget * t->device.uram;
+}
+
+/* Caps for the loads' streams; false: none are needed. If nothing fits the
+ * loads are held back as far as it goes. */
+static bool hold_back(Sizing *s) {
+  int64_t lo = 0, hi = 1;
+  StCost ops = {0};
+  for (int i = 0; i < s->module->op.n; i++)
+    ops = st_cost_add(ops, st_target_op_cost(s->target, s->module,
+                                             s->module->op.at[i]));
+  for (int i = 0; i < s->net->nstreams; i++) {
+    int64_t bits = s->depth[i] * s->net->stream[i].bits;
+    hi = may_hold_back(s, i) && bits > hi ? bits : hi;
+  }
+  if (fits(s, ops, hi))
+    return false;
+  while (lo + 1 < hi) {
+    int64_t mid = lo + (hi - lo) / 2;
+    if (fits(s, ops, mid))
+      lo = mid;
+    else
+      hi = mid;
+  }
+  for (int i = 0; i < s->net->nstreams; i++) {
+    int64_t depth = depth_within(s, i, lo);
+    s->cap[i] = depth < s->depth[i] ? depth : 0;
+  }
+  return true;
+}
+
+/* ---- the pass ----------------------------------------------------------- */
+
+static void decide(const Sizing *s) {
+  for (int i = 0; i < s->module->op.n; i++)
+    for (int r = 0; r < s->module->op.at[i]->nresults; r++) {
+      StValue *v = s->module->op.at[i]->result[r];
+      int stream = s->net->stream_of_value[v->id];
+      if (stream < 0)
         continue;
-      v->depth = depth[s];
-      v->memory = memory[s];
+      v->depth = s->depth[stream];
+      v->memory = s->memory[stream];
     }
 }
 
 bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
-  const StTarget *t = ctx->target;
-  StArena *a = st_arena_new();
-  StProcessNet *net = st_process_net(a, m, t->latency.fifo, t->latency.buffer);
-  int64_t *depth = ST_NEW_N(a, int64_t, net->nstreams);
-  StMemory *memory = ST_NEW_N(a, StMemory, net->nstreams);
-  Corner corner[MAX_CORNERS];
-  int ncorners = find_corners(m, corner);
-  StStr text;
-  st_str_init(&text);
-  for (int i = 0; i < net->nstreams; i++)
-    net->stream[i].fifo_latency = st_target_fifo_latency(t, ST_MEM_REG);
-  bool ok = true, settled = false;
-  while (ok && !settled) {
-    st_str_clear(&text);
-    st_str_printf(&text, "certificate 1\n");
-    for (int i = 0; i < net->nstreams; i++)
-      depth[i] = 1;
-    for (int i = 0; i < ncorners && ok; i++) {
-      st_process_bind(net, corner[i].P, corner[i].T);
-      ok = size_corner(net, ctx, depth, &text);
-    }
-    settled = ok && choose_memories(net, t, depth, memory);
-  }
+  Sizing s = {.module = m, .ctx = ctx, .target = ctx->target,
+              .arena = st_arena_new()};
+  s.net = st_process_net(s.arena, m, s.target->latency.fifo,
+                         s.target->latency.buffer);
+  s.depth = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
+  s.cap = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
+  s.memory = ST_NEW_N(s.arena, StMemory, s.net->nstreams);
+  st_str_init(&s.certificate);
+  choose_steps(&s);
+  bool ok = size_all(&s) && (!hold_back(&s) || size_all(&s));
   if (ok)
-    decide(m, net, depth, memory);
+    decide(&s);
   if (ok && ctx->certificate)
-    st_str_append(ctx->certificate, text.data, text.len);
-  st_str_free(&text);
-  st_arena_free(a);
+    st_str_append(ctx->certificate, s.certificate.data, s.certificate.len);
+  st_str_free(&s.certificate);
+  st_arena_free(s.arena);
   return ok;
 }
