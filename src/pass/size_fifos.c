@@ -18,7 +18,10 @@
 #include "base/str.h"
 #include "solve/schedule.h"
 
-enum { MAX_STEPS = 12 };
+enum {
+  MAX_STEPS = 12,
+  TRIAL_STEPS = 2, /* the most demanding ones */
+};
 
 typedef struct {
   int64_t P, T;
@@ -47,22 +50,23 @@ static void add_step(Sizing *s, int64_t P, int64_t T) {
   s->step[s->nsteps++] = (Step){P, T};
 }
 
-/* The ends of the ranges of P and T, and some between. */
+/* The ends of the ranges of P and T, and some between; the longest first. */
 static void choose_steps(Sizing *s) {
   const StModule *m = s->module;
   if (!m->ctx || !m->chunk) {
     add_step(s, 0, 1);
     return;
   }
-  int64_t T[] = {1, m->chunk, (m->chunk + 1) / 2, m->chunk > 2 ? 2 : 1};
+  int64_t T[] = {m->chunk, 1, (m->chunk + 1) / 2, m->chunk > 2 ? 2 : 1};
+  for (int i = 0; i < 4; i++)
+    add_step(s, m->ctx - T[i], T[i]);
   for (int i = 0; i < 4; i++) {
     add_step(s, 0, T[i]);
-    add_step(s, m->ctx - T[i], T[i]);
     add_step(s, (m->ctx - T[i]) / 2, T[i]);
   }
 }
 
-static bool size_step(Sizing *s) {
+static bool size_step(Sizing *s, bool certify) {
   const StProcessNet *net = s->net;
   StArena *a = st_arena_new();
   StSchedule *x = st_schedule_new(a, net, s->cap);
@@ -72,7 +76,8 @@ static bool size_step(Sizing *s) {
     st_schedule_latest(x);
     st_schedule_balance(x);
     st_schedule_depths(x, s->depth);
-    st_schedule_print(&s->certificate, x);
+    if (certify)
+      st_schedule_print(&s->certificate, x);
   } else {
     const StProcess *p = &net->process[stuck];
     st_error(s->ctx->diag, p->op->loc,
@@ -106,23 +111,37 @@ static bool choose_memories(Sizing *s) {
   return settled;
 }
 
-static bool size_all(Sizing *s) {
-  int n = s->net->nstreams;
+/* Depths for the first n steps with the memories as they are. */
+static bool size_steps(Sizing *s, int n, bool certify) {
+  st_str_clear(&s->certificate);
+  st_str_printf(&s->certificate, "certificate 1\n");
+  for (int i = 0; i < s->net->nstreams; i++)
+    s->depth[i] = 1;
   for (int i = 0; i < n; i++) {
+    st_process_bind(s->net, s->step[i].P, s->step[i].T);
+    if (!size_step(s, certify))
+      return false;
+  }
+  return true;
+}
+
+/* Until no memory changes: first for few steps, then for all. */
+static bool size_all(Sizing *s, bool trial) {
+  for (int i = 0; i < s->net->nstreams; i++) {
     s->memory[i] = ST_MEM_AUTO;
     s->net->stream[i].fifo_latency =
         st_target_fifo_latency(s->target, ST_MEM_REG);
   }
+  int few = s->nsteps < TRIAL_STEPS ? s->nsteps : TRIAL_STEPS;
   do {
-    st_str_clear(&s->certificate);
-    st_str_printf(&s->certificate, "certificate 1\n");
-    for (int i = 0; i < n; i++)
-      s->depth[i] = 1;
-    for (int i = 0; i < s->nsteps; i++) {
-      st_process_bind(s->net, s->step[i].P, s->step[i].T);
-      if (!size_step(s))
-        return false;
-    }
+    if (!size_steps(s, few, false))
+      return false;
+  } while (!choose_memories(s));
+  if (trial)
+    return true;
+  do {
+    if (!size_steps(s, s->nsteps, true))
+      return false;
   } while (!choose_memories(s));
   return true;
 }
@@ -136,20 +155,19 @@ static bool may_hold_back(const Sizing *s, int stream) {
   return p->kind == ST_PROC_LOAD && p->nin == 0;
 }
 
-/* Tokens that are on the way while the load runs at its own rate. */
-static int64_t least_depth(const Sizing *s, int stream) {
-  const StProcess *p = &s->net->process[s->net->stream[stream].producer];
-  return (p->latency + st_target_fifo_latency(s->target, ST_MEM_URAM)) / p->ii +
-         2;
+/* What a load may run ahead with `bits`: at least the tokens that are on the way
+ * while it runs at its own rate. */
+static int64_t cap_of(const Sizing *s, int stream, int64_t bits) {
+  const StStream *x = &s->net->stream[stream];
+  const StProcess *p = &s->net->process[x->producer];
+  int slowest = st_target_fifo_latency(s->target, ST_MEM_URAM);
+  int64_t least = (p->latency + slowest) / p->ii + 2;
+  return bits / x->bits > least ? bits / x->bits : least;
 }
 
 static int64_t depth_within(const Sizing *s, int stream, int64_t bits) {
-  int64_t depth = bits / s->net->stream[stream].bits;
-  int64_t least = least_depth(s, stream);
-  if (!may_hold_back(s, stream))
-    return s->depth[stream];
-  depth = depth > least ? depth : least;
-  return depth < s->depth[stream] ? depth : s->depth[stream];
+  int64_t cap = may_hold_back(s, stream) ? cap_of(s, stream, bits) : INT64_MAX;
+  return cap < s->depth[stream] ? cap : s->depth[stream];
 }
 
 /* Whether all memories fit the device with loads held back at `bits`. */
@@ -164,9 +182,9 @@ static bool fits(const Sizing *s, StCost ops, int64_t bits) {
          ops.uram <= t->budget * t->device.uram;
 }
 
-/* Caps for the loads' streams; false: none are needed. If nothing fits the
- * loads are held back as far as it goes. */
-static bool hold_back(Sizing *s) {
+/* Caps for the loads' streams, if they are needed. If nothing fits the loads are
+ * held back as far as it goes. */
+static void hold_back(Sizing *s) {
   int64_t lo = 0, hi = 1;
   StCost ops = {0};
   for (int i = 0; i < s->module->op.n; i++)
@@ -177,7 +195,7 @@ static bool hold_back(Sizing *s) {
     hi = may_hold_back(s, i) && bits > hi ? bits : hi;
   }
   if (fits(s, ops, hi))
-    return false;
+    return;
   while (lo + 1 < hi) {
     int64_t mid = lo + (hi - lo) / 2;
     if (fits(s, ops, mid))
@@ -185,11 +203,9 @@ static bool hold_back(Sizing *s) {
     else
       hi = mid;
   }
-  for (int i = 0; i < s->net->nstreams; i++) {
-    int64_t depth = depth_within(s, i, lo);
-    s->cap[i] = depth < s->depth[i] ? depth : 0;
-  }
-  return true;
+  for (int i = 0; i < s->net->nstreams; i++)
+    if (may_hold_back(s, i))
+      s->cap[i] = cap_of(s, i, lo);
 }
 
 /* ---- the pass ----------------------------------------------------------- */
@@ -216,7 +232,11 @@ bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
   s.memory = ST_NEW_N(s.arena, StMemory, s.net->nstreams);
   st_str_init(&s.certificate);
   choose_steps(&s);
-  bool ok = size_all(&s) && (!hold_back(&s) || size_all(&s));
+  bool ok = size_all(&s, true);
+  if (ok) {
+    hold_back(&s);
+    ok = size_all(&s, false);
+  }
   if (ok)
     decide(&s);
   if (ok && ctx->certificate)
