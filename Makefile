@@ -4,7 +4,7 @@ JOBS ?= 2
 PYTHON := .venv/bin/python
 DEMO := demo
 
-.PHONY: help setup build check demo asan format clean
+.PHONY: help setup configure build check demo asan format clean
 
 help:
 	@echo "make demo    a trained Llama from PyTorch to a story on the simulated card"
@@ -13,16 +13,19 @@ help:
 	@echo "make asan    C tests under the address and undefined behaviour sanitizers"
 	@echo "make format  clang-format of the C sources"
 	@echo "make clean   remove what was built (not .venv)"
-	@echo "All of them first install what is missing (scripts/setup.sh)."
+	@echo "The first four begin with scripts/setup.sh, which installs what is missing."
 
 setup:
 	@scripts/setup.sh
 
-build: setup
+configure: setup
 	cmake -G Ninja -S . -B $(BUILD)
-	ninja -C $(BUILD)
 
-check: build
+build: configure
+	ninja -C $(BUILD) streamtensor shared
+
+check: configure
+	ninja -C $(BUILD)
 	ctest --test-dir $(BUILD) --output-on-failure -j$(JOBS)
 
 # The checkpoint as llama2.c has it -> Hugging Face -> package -> accelerator.
