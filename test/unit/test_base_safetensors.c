@@ -139,64 +139,62 @@ static void test_unaligned(void **state) {
 #define T(dtype, shape, offsets)                                               \
   "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
+static const struct {
+  const char *header;
+  size_t data;
+  const char *message;
+} damages[] = {
+    {"{\"x\":" T("F32", "[2]", "[0,8]") "}", 8, ""},
+    {"", 0, "not a whole safetensors file: its header: "},
+    {"{\"x\":", 0, "not a whole safetensors file: its header: "},
+    {"[1]", 0, "its header is not a JSON object"},
+    {"{\"x\":1}", 0, "tensor 'x': its entry is not an object"},
+    {"{\"x\":{}}", 0, "tensor 'x': \"dtype\" is missing or not a string"},
+    {"{\"x\":" T("F8_E4M3", "[1]", "[0,1]") "}", 1,
+     "tensor 'x': element type F8_E4M3 is not supported\nnote: supported "
+     "are F64, F32, F16, BF16, I64, I32, I16, I8 and BOOL"},
+    {"{\"x\":{\"dtype\":\"F32\"}}", 0, "\"shape\" is missing"},
+    {"{\"x\":" T("F32", "[-1]", "[0,4]") "}", 4, "something else than sizes"},
+    {"{\"x\":" T("F32", "[1.5]", "[0,4]") "}", 4, "something else than sizes"},
+    {"{\"x\":" T("I8", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,1]") "}", 1,
+     "more than 16 dimensions"},
+    {"{\"x\":" T("F32", "[4294967296,4294967296]", "[0,4]") "}", 4,
+     "\"shape\" is too large"},
+    {"{\"x\":" T("F64", "[2305843009213693952]", "[0,4]") "}", 4,
+     "\"shape\" is too large"},
+    {"{\"x\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4,
+     "\"data_offsets\" is not a pair of integers"},
+    {"{\"x\":" T("F32", "[1]", "[0,4,8]") "}", 4, "is not a pair"},
+    {"{\"x\":" T("F32", "[1]", "[0,\"4\"]") "}", 4, "is not a pair"},
+    {"{\"x\":" T("F32", "[1]", "[-4,0]") "}", 4,
+     "data_offsets [-4, 0] are not a range"},
+    {"{\"x\":" T("F32", "[1]", "[4,0]") "}", 4,
+     "data_offsets [4, 0] are not a range"},
+    {"{\"x\":" T("F32", "[2,3]", "[0,20]") "}", 20,
+     "tensor 'x': data_offsets give it 20 bytes, but f32 of shape [2, 3] "
+     "takes 24"},
+    {"{\"x\":" T("F32", "[2]", "[0,8]") "}", 7,
+     "tensor 'x': its data ends at byte 8, but the file has only 7: it is "
+     "truncated"},
+    {"{\"x\":" T("F32", "[2]", "[0,8]") "}", 9,
+     "1 bytes after the last tensor: the file is damaged"},
+    {"{\"x\":" T("F32", "[2]", "[0,8]") ",\"y\":" T("I8", "[3]", "[7,10]") "}",
+     10, "tensor 'y': its data overlaps that of 'x'"},
+    {"{\"x\":" T("F32", "[2]", "[0,8]") ",\"y\":" T("F32", "[2]", "[0,8]") "}",
+     8, "tensor 'y': its data overlaps that of 'x'"},
+    {"{\"x\":" T("I8", "[2]", "[0,2]") ",\"y\":" T("I8", "[2]", "[3,5]") "}", 5,
+     "tensor 'y': 1 unused bytes before its data"},
+    {"{\"x\":" T("I8", "[2]", "[0,2]") ",\"x\":" T("I8", "[2]", "[2,4]") "}", 4,
+     "its header: duplicate object key"},
+};
+
 static void test_damage(void **state) {
   Fixture *f = *state;
-  static const struct {
-    const char *header;
-    size_t data;
-    const char *message;
-  } cases[] = {
-      {"{\"x\":" T("F32", "[2]", "[0,8]") "}", 8, ""},
-      {"", 0, "not a whole safetensors file: its header: "},
-      {"{\"x\":", 0, "not a whole safetensors file: its header: "},
-      {"[1]", 0, "its header is not a JSON object"},
-      {"{\"x\":1}", 0, "tensor 'x': its entry is not an object"},
-      {"{\"x\":{}}", 0, "tensor 'x': \"dtype\" is missing or not a string"},
-      {"{\"x\":" T("F8_E4M3", "[1]", "[0,1]") "}", 1,
-       "tensor 'x': element type F8_E4M3 is not supported\nnote: supported "
-       "are F64, F32, F16, BF16, I64, I32, I16, I8 and BOOL"},
-      {"{\"x\":{\"dtype\":\"F32\"}}", 0, "\"shape\" is missing"},
-      {"{\"x\":" T("F32", "[-1]", "[0,4]") "}", 4, "something else than sizes"},
-      {"{\"x\":" T("F32", "[1.5]", "[0,4]") "}", 4,
-       "something else than sizes"},
-      {"{\"x\":" T("I8", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]", "[0,1]") "}", 1,
-       "more than 16 dimensions"},
-      {"{\"x\":" T("F32", "[4294967296,4294967296]", "[0,4]") "}", 4,
-       "\"shape\" is too large"},
-      {"{\"x\":" T("F64", "[2305843009213693952]", "[0,4]") "}", 4,
-       "\"shape\" is too large"},
-      {"{\"x\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4,
-       "\"data_offsets\" is not a pair of integers"},
-      {"{\"x\":" T("F32", "[1]", "[0,4,8]") "}", 4, "is not a pair"},
-      {"{\"x\":" T("F32", "[1]", "[0,\"4\"]") "}", 4, "is not a pair"},
-      {"{\"x\":" T("F32", "[1]", "[-4,0]") "}", 4,
-       "data_offsets [-4, 0] are not a range"},
-      {"{\"x\":" T("F32", "[1]", "[4,0]") "}", 4,
-       "data_offsets [4, 0] are not a range"},
-      {"{\"x\":" T("F32", "[2,3]", "[0,20]") "}", 20,
-       "tensor 'x': data_offsets give it 20 bytes, but f32 of shape [2, 3] "
-       "takes 24"},
-      {"{\"x\":" T("F32", "[2]", "[0,8]") "}", 7,
-       "tensor 'x': its data ends at byte 8, but the file has only 7: it is "
-       "truncated"},
-      {"{\"x\":" T("F32", "[2]", "[0,8]") "}", 9,
-       "1 bytes after the last tensor: the file is damaged"},
-      {"{\"x\":" T("F32", "[2]", "[0,8]") ",\"y\":" T("I8", "[3]",
-                                                      "[7,10]") "}",
-       10, "tensor 'y': its data overlaps that of 'x'"},
-      {"{\"x\":" T("F32", "[2]", "[0,8]") ",\"y\":" T("F32", "[2]",
-                                                      "[0,8]") "}",
-       8, "tensor 'y': its data overlaps that of 'x'"},
-      {"{\"x\":" T("I8", "[2]", "[0,2]") ",\"y\":" T("I8", "[2]", "[3,5]") "}",
-       5, "tensor 'y': 1 unused bytes before its data"},
-      {"{\"x\":" T("I8", "[2]", "[0,2]") ",\"x\":" T("I8", "[2]", "[2,4]") "}",
-       4, "its header: duplicate object key"},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    write_raw(f, cases[i].header, cases[i].data);
+  for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+    write_raw(f, damages[i].header, damages[i].data);
     const char *text = open_text(f);
-    if (!*cases[i].message ? *text != 0 : !strstr(text, cases[i].message))
-      fail_msg("%s:\nnot \"%s\" but: %s", cases[i].header, cases[i].message,
+    if (!*damages[i].message ? *text != 0 : !strstr(text, damages[i].message))
+      fail_msg("%s:\nnot \"%s\" but: %s", damages[i].header, damages[i].message,
                text);
   }
 }

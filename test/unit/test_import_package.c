@@ -177,78 +177,80 @@ static void test_module(void **state) {
   st_package_close(p);
 }
 
+static const struct {
+  const char *from, *to, *message;
+} wrongs[] = {
+    {"streamtensor-package", "zip",
+     "model.json:1:12: error: format: \"zip\" is not the format"},
+    {"\"version\": 1", "\"version\": 2",
+     "model.json:1:47: error: version: version 2 of packages is not known, "
+     "only 1"},
+    {"causal-lm", "gan", "2:10: error: kind: \"gan\" is neither"},
+    {"\"entry\"", "\"e\"", "\"entry\" is missing"},
+    {"\"max\": 4", "\"max\": 5",
+     "4:19: error: symbols.T: its maximum is 5, but \"chunk\" is 4"},
+    {"\"chunk\": 4", "\"chunk\": 17", "chunk: 17 is not from 1 to 16"},
+    {"\"chunk\": 4", "\"chunk\": 0", "chunk: 0 is not from 1 to 16"},
+    {"\"ctx\": 16,", "", "\"ctx\" is missing"},
+    {"\"ctx\": 16", "\"ctx\": 1e3", "ctx: expected an integer"},
+    {"\"arguments\"", "\"args\"", "\"arguments\" is missing"},
+    {"\"role\": \"param\"", "\"role\": \"logits\"",
+     "6:25: error: arguments[0].role: \"logits\" is not the role of an "
+     "argument"},
+    {"\"role\": \"logits\"", "\"role\": \"param\"",
+     "results[0].role: \"param\" is not the role of a result"},
+    {"\"i64\"", "\"int\"",
+     "arguments[2].dtype: \"int\" is not an element type"},
+    {"[1, \"T\"]", "[1, \"N\"]",
+     "8:66: error: arguments[2].shape[1]: \"N\" is not an extent"},
+    {"[1, \"T\"]", "[1, \"T+\"]", "\"T+\" is not an extent"},
+    {"[1, \"T\"]", "[1, \"\"]", "\"\" is not an extent"},
+    {"[1, \"T\"]", "[1, \"T-2\"]",
+     "the extent \"T-2\" is negative or too large for some step"},
+    {"[1, \"T\"]", "[-1, 2]", "shape[0]: -1 is not from 0"},
+    {"[1, \"T\"]", "3", "shape: expected an array, not an integer"},
+    {"[1, \"T\"]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
+     "more than 16 dimensions"},
+    {"\"name\": \"b\"", "\"name\": \"w\"",
+     "7:3: error: arguments[1]: a second argument with the name \"w\""},
+    {"\"name\": \"b\", ", "", "arguments[1]: \"name\" is missing"},
+    {"\"role\": \"tokens\"", "\"role\": \"input\"",
+     "arguments: 0 with the role tokens; a language model has one"},
+    {"\"role\": \"logits\"", "\"role\": \"output\"",
+     "results: 0 with the role logits"},
+    {"[2, 3]}", "[2, \"T\"]}",
+     "the shape [2, T] of a parameter must not depend on P and T"},
+    {"\"argument\": 4", "\"argument\": 3",
+     "13:95: error: results[1].argument: this is not an argument with the "
+     "role cache"},
+    {"\"argument\": 4", "\"argument\": \"q\"", "not an argument with"},
+    {"\"argument\": 4", "\"argument\": 5", "5 is not from 0 to 4"},
+    {"\"axis\": 2", "\"axis\": 4", "axis: 4 is not from 0 to 3"},
+    {"\"axis\": 2", "\"axis\": 1",
+     "rows f32 [1, 2, T, 3] do not extend the cache f32 [1, 2, P, 3] along "
+     "dim 1"},
+    {"\"T\", 3], \"arg", "\"T\", 4], \"arg",
+     "rows f32 [1, 2, T, 4] do not extend"},
+    {"\"cache-rows\"", "\"output\"",
+     "arguments[4]: 0 results extend this cache; there must be one"},
+    {"\"vocab\": 9, ", "", "\"vocab\" is missing"},
+    {"[2, 3],\n \"ctx", "[\"x\"],\n \"ctx",
+     "eos[0]: expected an integer, not a string"},
+    {"\"weights.safetensors\"", "\"../w\"",
+     "weights: \"../w\" is not a file of the package"},
+    {"\"weights.safetensors\"", "\"other\"",
+     "other: error: cannot open: No such file"},
+    {"\"weights\": \"weights.safetensors\",", "", "\"weights\" is missing"},
+    {"\"entry\": \"step\",", "\"entry\": \"step\"", "model.json:4:",
+     /* the comma that is missing before */},
+};
+
 static void test_wrong(void **state) {
   Fixture *f = *state;
-  static const struct {
-    const char *from, *to, *message;
-  } cases[] = {
-      {"streamtensor-package", "zip",
-       "model.json:1:12: error: format: \"zip\" is not the format"},
-      {"\"version\": 1", "\"version\": 2",
-       "model.json:1:47: error: version: version 2 of packages is not known, "
-       "only 1"},
-      {"causal-lm", "gan", "2:10: error: kind: \"gan\" is neither"},
-      {"\"entry\"", "\"e\"", "\"entry\" is missing"},
-      {"\"max\": 4", "\"max\": 5",
-       "4:19: error: symbols.T: its maximum is 5, but \"chunk\" is 4"},
-      {"\"chunk\": 4", "\"chunk\": 17", "chunk: 17 is not from 1 to 16"},
-      {"\"chunk\": 4", "\"chunk\": 0", "chunk: 0 is not from 1 to 16"},
-      {"\"ctx\": 16,", "", "\"ctx\" is missing"},
-      {"\"ctx\": 16", "\"ctx\": 1e3", "ctx: expected an integer"},
-      {"\"arguments\"", "\"args\"", "\"arguments\" is missing"},
-      {"\"role\": \"param\"", "\"role\": \"logits\"",
-       "6:25: error: arguments[0].role: \"logits\" is not the role of an "
-       "argument"},
-      {"\"role\": \"logits\"", "\"role\": \"param\"",
-       "results[0].role: \"param\" is not the role of a result"},
-      {"\"i64\"", "\"int\"",
-       "arguments[2].dtype: \"int\" is not an element type"},
-      {"[1, \"T\"]", "[1, \"N\"]",
-       "8:66: error: arguments[2].shape[1]: \"N\" is not an extent"},
-      {"[1, \"T\"]", "[1, \"T+\"]", "\"T+\" is not an extent"},
-      {"[1, \"T\"]", "[1, \"\"]", "\"\" is not an extent"},
-      {"[1, \"T\"]", "[1, \"T-2\"]",
-       "the extent \"T-2\" is negative or too large for some step"},
-      {"[1, \"T\"]", "[-1, 2]", "shape[0]: -1 is not from 0"},
-      {"[1, \"T\"]", "3", "shape: expected an array, not an integer"},
-      {"[1, \"T\"]", "[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]",
-       "more than 16 dimensions"},
-      {"\"name\": \"b\"", "\"name\": \"w\"",
-       "7:3: error: arguments[1]: a second argument with the name \"w\""},
-      {"\"name\": \"b\", ", "", "arguments[1]: \"name\" is missing"},
-      {"\"role\": \"tokens\"", "\"role\": \"input\"",
-       "arguments: 0 with the role tokens; a language model has one"},
-      {"\"role\": \"logits\"", "\"role\": \"output\"",
-       "results: 0 with the role logits"},
-      {"[2, 3]}", "[2, \"T\"]}",
-       "the shape [2, T] of a parameter must not depend on P and T"},
-      {"\"argument\": 4", "\"argument\": 3",
-       "13:95: error: results[1].argument: this is not an argument with the "
-       "role cache"},
-      {"\"argument\": 4", "\"argument\": \"q\"", "not an argument with"},
-      {"\"argument\": 4", "\"argument\": 5", "5 is not from 0 to 4"},
-      {"\"axis\": 2", "\"axis\": 4", "axis: 4 is not from 0 to 3"},
-      {"\"axis\": 2", "\"axis\": 1",
-       "rows f32 [1, 2, T, 3] do not extend the cache f32 [1, 2, P, 3] along "
-       "dim 1"},
-      {"\"T\", 3], \"arg", "\"T\", 4], \"arg",
-       "rows f32 [1, 2, T, 4] do not extend"},
-      {"\"cache-rows\"", "\"output\"",
-       "arguments[4]: 0 results extend this cache; there must be one"},
-      {"\"vocab\": 9, ", "", "\"vocab\" is missing"},
-      {"[2, 3],\n \"ctx", "[\"x\"],\n \"ctx",
-       "eos[0]: expected an integer, not a string"},
-      {"\"weights.safetensors\"", "\"../w\"",
-       "weights: \"../w\" is not a file of the package"},
-      {"\"weights.safetensors\"", "\"other\"",
-       "other: error: cannot open: No such file"},
-      {"\"weights\": \"weights.safetensors\",", "", "\"weights\" is missing"},
-      {"\"entry\": \"step\",", "\"entry\": \"step\"", "model.json:4:",
-       /* the comma that is missing before */},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    write_text(f, "model.json", replaced(f, good, cases[i].from, cases[i].to));
-    assert_fails(f, cases[i].message);
+  for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    write_text(f, "model.json",
+               replaced(f, good, wrongs[i].from, wrongs[i].to));
+    assert_fails(f, wrongs[i].message);
   }
 }
 
