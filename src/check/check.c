@@ -21,7 +21,7 @@ typedef struct {
   StCheckNet net;
   StTimes *times; /* [process] */
   int64_t P, T;
-  int64_t beats;  /* of all steps */
+  int64_t beats; /* of all steps */
   int steps;
 } Check;
 
@@ -54,8 +54,10 @@ static void find_stretch(Tokens *k) {
 
 static Tokens tokens_new(StArena *a, const StCheckEnd *e,
                          const StTimes *times) {
-  Tokens k = {.end = e, .index = ST_NEW_N(a, int64_t, e->n),
-              .beat = e->base, .left = inner_count(e)};
+  Tokens k = {.end = e,
+              .index = ST_NEW_N(a, int64_t, e->n),
+              .beat = e->base,
+              .left = inner_count(e)};
   st_times_start(&k.cursor, times);
   if (e->tokens)
     find_stretch(&k);
@@ -125,10 +127,9 @@ static const char *channel_of(const Check *k, const StCheckStream *x) {
   const StCheckProcess *p = &k->net.process[x->producer];
   const StCheckProcess *q = &k->net.process[x->consumer];
   const char *name = x->value->name;
-  return st_arena_printf(k->arena, "stream %%%d%s%s%s (%s -> %s)",
-                         x->value->id, name ? " \"" : "", name ? name : "",
-                         name ? "\"" : "", name_of(k->arena, p),
-                         name_of(k->arena, q));
+  return st_arena_printf(k->arena, "stream %%%d%s%s%s (%s -> %s)", x->value->id,
+                         name ? " \"" : "", name ? name : "", name ? "\"" : "",
+                         name_of(k->arena, p), name_of(k->arena, q));
 }
 
 static void note_step(const Check *k, const char *what) {
@@ -263,8 +264,8 @@ static int64_t time_of(StTimesCursor *c, int64_t b) {
 
 static bool refuse_window(const Check *k, const StCheckProcess *p, int64_t beat,
                           const char *what) {
-  st_error(k->diag, p->op->loc, "%s: beat %" PRId64 " %s",
-           name_of(k->arena, p), beat, what);
+  st_error(k->diag, p->op->loc, "%s: beat %" PRId64 " %s", name_of(k->arena, p),
+           beat, what);
   note_step(k, again);
   return false;
 }
@@ -287,8 +288,7 @@ static bool check_drain(const Check *k, int fill, int drain) {
       n = c->flow ? ((b + 1) * out + in - 1) / in : f->window;
       n = min_of(n, f->window);
       int64_t filled = time_of(&from, w * f->window + n - 1);
-      if (time_of(&at, w * d->window + b) <
-          filled + k->target->latency.buffer)
+      if (time_of(&at, w * d->window + b) < filled + k->target->latency.buffer)
         return refuse_window(k, d, w * d->window + b,
                              "reads a window that is not filled");
     }
@@ -377,8 +377,9 @@ static bool take_word(Line *line, const char *word) {
 
 static bool take_number(Line *line, int64_t *x) {
   size_t i = 0;
-  for (*x = 0; i < line->n && line->data[i] >= '0' && line->data[i] <= '9' &&
-               i < 18; i++)
+  for (*x = 0;
+       i < line->n && line->data[i] >= '0' && line->data[i] <= '9' && i < 18;
+       i++)
     *x = 10 * *x + (line->data[i] - '0');
   line->data += i;
   line->n -= i;
@@ -391,9 +392,9 @@ static bool read_step(Check *k) {
       !take_word(&line, " ") || !take_number(&line, &k->T) || line.n)
     return refuse_text(k, 0, "\"step P T\" was expected");
   bool symbols = k->module->ctx && k->module->chunk;
-  if (symbols ? k->T < 1 || k->T > k->module->chunk ||
-                    k->P > k->module->ctx - k->T
-              : k->P != 0 || k->T != 1)
+  if (symbols
+          ? k->T < 1 || k->T > k->module->chunk || k->P > k->module->ctx - k->T
+          : k->P != 0 || k->T != 1)
     return refuse_text(k, 0, "this step is none of the design");
   if (!st_check_net(k->arena, k->module, k->target, k->P, k->T, k->diag,
                     &k->net))
@@ -407,8 +408,11 @@ static bool read_step(Check *k) {
     const char *start = line.data;
     if (!take_word(&line, "process ") || !take_number(&line, &number) ||
         number != i || (line.n && line.data[0] != ' '))
-      return refuse_text(k, 0, st_arena_printf(k->arena, "\"process %d\" and "
-                                               "its times were expected", i));
+      return refuse_text(k, 0,
+                         st_arena_printf(k->arena,
+                                         "\"process %d\" and "
+                                         "its times were expected",
+                                         i));
     if (!st_times_parse(k->arena, line.data, line.n, &k->times[i], &why, &at))
       return refuse_text(k, (size_t)(line.data - start) + at, why);
   }
@@ -418,16 +422,20 @@ static bool read_step(Check *k) {
 /* The steps at the ends of the ranges of P and T. */
 static int required_steps(const StModule *m, int64_t step[4][2]) {
   bool symbols = m->ctx && m->chunk;
-  int64_t ends[4][2] = {{0, 1}, {m->ctx - 1, 1}, {0, m->chunk},
-                        {m->ctx - m->chunk, m->chunk}};
+  int64_t ends[4][2] = {
+      {0, 1}, {m->ctx - 1, 1}, {0, m->chunk}, {m->ctx - m->chunk, m->chunk}};
   memcpy(step, ends, sizeof ends);
   return symbols ? 4 : 1;
 }
 
 bool st_check(const StModule *m, const StTarget *t, const char *certificate,
               size_t n, StDiag *diag, FILE *report) {
-  Check k = {.module = m, .target = t, .diag = diag, .report = report,
-             .text = n ? certificate : "", .end = n ? certificate + n : ""};
+  Check k = {.module = m,
+             .target = t,
+             .diag = diag,
+             .report = report,
+             .text = n ? certificate : "",
+             .end = n ? certificate + n : ""};
   int64_t required[4][2];
   int nrequired = required_steps(m, required), streams = 0;
   bool found[4] = {false}, ok = true;

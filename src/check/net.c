@@ -84,8 +84,11 @@ static StCheckEnd end_of(const Builder *b, const Space *s) {
 
 static int add_process(Builder *b, const StOp *op, StCheckSide side,
                        const Space *s, int shared) {
-  StCheckProcess p = {.op = op, .side = side, .ii = op->ii > 0 ? op->ii : 1,
-                      .latency = op->latency, .beats = volume(s, 0, s->n),
+  StCheckProcess p = {.op = op,
+                      .side = side,
+                      .ii = op->ii > 0 ? op->ii : 1,
+                      .latency = op->latency,
+                      .beats = volume(s, 0, s->n),
                       .windows = volume(s, 0, shared),
                       .window = volume(s, shared, s->n)};
   st_vec_push(b->arena, &b->process, p);
@@ -185,8 +188,8 @@ static bool is_decided(const Builder *b, StDiag *diag) {
 
 bool st_check_net(StArena *a, const StModule *m, const StTarget *t, int64_t P,
                   int64_t T, StDiag *diag, StCheckNet *net) {
-  Builder b = {.arena = a, .module = m, .target = t, .P = P, .T = T,
-               .net = net};
+  Builder b = {
+      .arena = a, .module = m, .target = t, .P = P, .T = T, .net = net};
   b.stream_of = ST_NEW_N(a, int, m->next_value);
   memset(b.stream_of, -1, (size_t)m->next_value * sizeof *b.stream_of);
   for (int i = 0; i < m->op.n; i++) {

@@ -15,7 +15,7 @@ typedef struct {
   int n;
   struct {
     int64_t count, stride;
-  } *dim;
+  } * dim;
 } StCheckEnd;
 
 typedef enum { ST_SIDE_ONLY, ST_SIDE_FILL, ST_SIDE_DRAIN } StCheckSide;

@@ -32,9 +32,9 @@ static bool parse_number(Parser *p, int64_t *x) {
   size_t start = p->at;
   *x = 0;
   while (p->at < p->n && p->text[p->at] >= '0' && p->text[p->at] <= '9') {
-    *x = 10 * *x + (p->text[p->at++] - '0');
-    if (*x > limit)
+    if (*x > limit / 10 - 1)
       return fail(p, "a number is too large");
+    *x = 10 * *x + (p->text[p->at++] - '0');
   }
   return p->at > start || fail(p, "a number is missing");
 }

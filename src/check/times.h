@@ -12,8 +12,8 @@
 enum { ST_TIMES_NESTING = 12 };
 
 typedef struct {
-  int next;    /* item after this one in the same list; -1 */
-  int child;   /* first item of a repeated list; -1: a run */
+  int next;                   /* item after this one in the same list; -1 */
+  int child;                  /* first item of a repeated list; -1: a run */
   int64_t gap, beats, stride; /* a run: see st_times_parse */
   int64_t repeats;
 } StTimesItem;

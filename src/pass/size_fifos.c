@@ -83,9 +83,10 @@ static bool size_step(Sizing *s, bool certify) {
     st_error(s->ctx->diag, p->op->loc,
              "%s waits for its own results, however deep the streams are",
              st_process_name(a, p));
-    st_note(s->ctx->diag, "in the step with P = %" PRId64 ", T = %" PRId64
-                          "; a value is used before the operation that makes "
-                          "it",
+    st_note(s->ctx->diag,
+            "in the step with P = %" PRId64 ", T = %" PRId64
+            "; a value is used before the operation that makes "
+            "it",
             net->P, net->T);
   }
   st_arena_free(a);
@@ -155,8 +156,8 @@ static bool may_hold_back(const Sizing *s, int stream) {
   return p->kind == ST_PROC_LOAD && p->nin == 0;
 }
 
-/* What a load may run ahead with `bits`: at least the tokens that are on the way
- * while it runs at its own rate. */
+/* What a load may run ahead with `bits`: at least the tokens that are on the
+ * way while it runs at its own rate. */
 static int64_t cap_of(const Sizing *s, int stream, int64_t bits) {
   const StStream *x = &s->net->stream[stream];
   const StProcess *p = &s->net->process[x->producer];
@@ -174,22 +175,21 @@ static int64_t depth_within(const Sizing *s, int stream, int64_t bits) {
 static bool fits(const Sizing *s, StCost ops, int64_t bits) {
   const StTarget *t = s->target;
   for (int i = 0; i < s->net->nstreams; i++)
-    ops = st_cost_add(ops,
-                      st_target_fifo_cost(t, ST_MEM_AUTO,
-                                          s->net->stream[i].bits,
-                                          depth_within(s, i, bits)));
+    ops = st_cost_add(ops, st_target_fifo_cost(t, ST_MEM_AUTO,
+                                               s->net->stream[i].bits,
+                                               depth_within(s, i, bits)));
   return ops.bram36 <= t->budget * t->device.bram36 &&
          ops.uram <= t->budget * t->device.uram;
 }
 
-/* Caps for the loads' streams, if they are needed. If nothing fits the loads are
- * held back as far as it goes. */
+/* Caps for the loads' streams, if they are needed. If nothing fits the loads
+ * are held back as far as it goes. */
 static void hold_back(Sizing *s) {
   int64_t lo = 0, hi = 1;
   StCost ops = {0};
   for (int i = 0; i < s->module->op.n; i++)
-    ops = st_cost_add(ops, st_target_op_cost(s->target, s->module,
-                                             s->module->op.at[i]));
+    ops = st_cost_add(
+        ops, st_target_op_cost(s->target, s->module, s->module->op.at[i]));
   for (int i = 0; i < s->net->nstreams; i++) {
     int64_t bits = s->depth[i] * s->net->stream[i].bits;
     hi = may_hold_back(s, i) && bits > hi ? bits : hi;
@@ -223,8 +223,8 @@ static void decide(const Sizing *s) {
 }
 
 bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
-  Sizing s = {.module = m, .ctx = ctx, .target = ctx->target,
-              .arena = st_arena_new()};
+  Sizing s = {
+      .module = m, .ctx = ctx, .target = ctx->target, .arena = st_arena_new()};
   s.net = st_process_net(s.arena, m, s.target->latency.fifo,
                          s.target->latency.buffer);
   s.depth = ST_NEW_N(s.arena, int64_t, s.net->nstreams);

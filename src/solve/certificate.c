@@ -1,7 +1,7 @@
 /* Runs are numbered by content, so that a list of runs is a list of numbers.
  * Folding looks for a number's next occurrences: if what lies between comes
- * again right after, the two (and all further ones) become one new number. A few
- * rounds fold nested repetitions. */
+ * again right after, the two (and all further ones) become one new number. A
+ * few rounds fold nested repetitions. */
 #include "solve/certificate.h"
 
 #include <inttypes.h>
@@ -25,9 +25,9 @@ typedef struct {
 
 struct StTimesWriter {
   StArena *arena;
-  int64_t last;          /* time of the beat before */
+  int64_t last;             /* time of the beat before */
   int64_t start, n, stride; /* the run at hand; n 0: none */
-  int64_t before;        /* `last` at its begin */
+  int64_t before;           /* `last` at its begin */
   ST_VEC(Item) item;
   ST_VEC(int) part;
   ST_VEC(int) list;
@@ -58,9 +58,8 @@ static uint64_t item_hash(const StTimesWriter *w, const Item *x) {
 static bool item_equal(const StTimesWriter *w, const Item *x, const Item *y) {
   return x->gap == y->gap && x->beats == y->beats && x->stride == y->stride &&
          x->length == y->length && x->repeats == y->repeats &&
-         (!x->length ||
-          !memcmp(&w->part.at[x->first], &w->part.at[y->first],
-                  (size_t)x->length * sizeof *w->part.at));
+         (!x->length || !memcmp(&w->part.at[x->first], &w->part.at[y->first],
+                                (size_t)x->length * sizeof *w->part.at));
 }
 
 static int *find_slot(const StTimesWriter *w, const Item *x) {
@@ -144,8 +143,7 @@ static int fold_at(StTimesWriter *w, int i, const int *next, int *used) {
     *used = 1;
     return w->list.at[i];
   }
-  Item x = {.length = period, .first = w->part.n,
-            .repeats = best / period + 1};
+  Item x = {.length = period, .first = w->part.n, .repeats = best / period + 1};
   for (int j = 0; j < period; j++)
     st_vec_push(w->arena, &w->part, w->list.at[i + j]);
   *used = best + period;

@@ -4,8 +4,8 @@
  *   times    ::= item (" " item)*
  *   item     ::= gap | gap ":" beats ":" stride | "[" times "]" repeats
  *
- * A run begins `gap` cycles after the beat before it (the first one: after cycle
- * 0); gap alone is a run of one beat. */
+ * A run begins `gap` cycles after the beat before it, the first one `gap`
+ * cycles after cycle 0; gap alone is a run of one beat. */
 #ifndef ST_SOLVE_CERTIFICATE_H
 #define ST_SOLVE_CERTIFICATE_H
 

@@ -1,6 +1,6 @@
-/* Processes take turns, each until it needs a beat that is not known yet. A turn
- * goes in steps: the next beat at the earliest time t0, then as many more as
- * stay on a line through it. The line rises by ii a beat, or by what the
+/* Processes take turns, each until it needs a beat that is not known yet. A
+ * turn goes in steps: the next beat at the earliest time t0, then as many more
+ * as stay on a line through it. The line rises by ii a beat, or by what the
  * dependency that decided t0 rises, if that is more and holds for every beat.
  * Along a line the other dependencies are compared end by end, since both sides
  * are evenly spaced for a while. */
@@ -46,8 +46,7 @@ static void append(StArena *a, StCurve *c, int64_t t, int64_t stride,
   int64_t gap = last ? t - st_curve_last(c) : 0;
   if (length == 1 && (n == 1 || gap == stride)) {
     last->stride = gap;
-  } else if (length > 1 && gap == last->stride &&
-             (n == 1 || stride == gap)) {
+  } else if (length > 1 && gap == last->stride && (n == 1 || stride == gap)) {
     ; /* goes on */
   } else {
     StRun r = {c->beats, t, n > 1 ? stride : 0};
@@ -122,21 +121,21 @@ void st_stretch_advance(StStretch *s, int64_t k) {
 /* Where a process is in one of its dependencies. */
 typedef struct {
   const StDependency *d;
-  int64_t m;                /* pairs that are behind */
-  int64_t beat, early;      /* of the next pair */
-  int64_t row, early_row;   /* evenly spaced from there */
+  int64_t m;              /* pairs that are behind */
+  int64_t beat, early;    /* of the next pair */
+  int64_t row, early_row; /* evenly spaced from there */
   int64_t step, early_step;
-  int run;                  /* of the other curve, not after `early` */
+  int run; /* of the other curve, not after `early` */
   /* Of the step at hand. */
-  bool known;               /* the other beat has its time: */
-  int64_t n, t, stride;     /* these pairs ask for t, t + stride, ... */
+  bool known;           /* the other beat has its time: */
+  int64_t n, t, stride; /* these pairs ask for t, t + stride, ... */
 } Wait;
 
 typedef struct {
   StArena *arena;
   const StProblem *problem;
   StCurve *curve;
-  Wait *wait; /* as problem->dependency */
+  Wait *wait;      /* as problem->dependency */
   int *blocked_on; /* [process] or -1 */
   bool *queued;
   int *queue;
@@ -291,8 +290,7 @@ static void take_turn(Solver *s, int p) {
   while (go && c->beats < q->beats[p])
     go = (q->from_zero || c->run.n || find_first(s, p)) &&
          (c->beats == q->beats[p] || step(s, p));
-  for (int i = s->first_out[p]; i >= 0 && c->beats > before;
-       i = s->next_out[i])
+  for (int i = s->first_out[p]; i >= 0 && c->beats > before; i = s->next_out[i])
     if (s->blocked_on[q->dependency[i].to] == p)
       wake(s, q->dependency[i].to);
 }

@@ -50,14 +50,14 @@ bool st_lp_differences(StArena *scratch, int n, const double *cost,
   }
   Highs_setBoolOptionValue(highs, "output_flag", 0);
   Highs_setIntOptionValue(highs, "threads", 1);
-  bool ok = Highs_passLp(highs, n, ndifferences, 2 * ndifferences,
-                         kHighsMatrixFormatRowwise, kHighsObjSenseMinimize, 0,
-                         cost, lower, upper, low, high, start, index,
-                         value) == kHighsStatusOk &&
-            Highs_run(highs) == kHighsStatusOk &&
-            Highs_getModelStatus(highs) == kHighsModelStatusOptimal &&
-            Highs_getSolution(highs, solution, NULL, NULL, NULL) ==
-                kHighsStatusOk;
+  bool ok =
+      Highs_passLp(highs, n, ndifferences, 2 * ndifferences,
+                   kHighsMatrixFormatRowwise, kHighsObjSenseMinimize, 0, cost,
+                   lower, upper, low, high, start, index,
+                   value) == kHighsStatusOk &&
+      Highs_run(highs) == kHighsStatusOk &&
+      Highs_getModelStatus(highs) == kHighsModelStatusOptimal &&
+      Highs_getSolution(highs, solution, NULL, NULL, NULL) == kHighsStatusOk;
   Highs_destroy(highs);
   for (int i = 0; i < n; i++)
     whole[i] = llround(solution[i]);

@@ -43,7 +43,7 @@ int64_t st_schedule_at(const StSchedule *s, int process, int64_t beat) {
 /* ---- earliest and latest ------------------------------------------------ */
 
 static void solve_forwards(StSchedule *s) {
-  StProblem p = {s->net->nprocesses, s->beats, s->ii, s->system->dependency,
+  StProblem p = {s->net->nprocesses,  s->beats, s->ii, s->system->dependency,
                  s->system->first_in, true};
   st_problem_solve(s->arena, &p, s->curve);
 }
@@ -60,12 +60,15 @@ bool st_schedule_earliest(StSchedule *s, int *stuck) {
 
 /* The pairs of d from the last to the first, both beats counted backwards. */
 static StDependency reverse(const StSchedule *s, const StDependency *d) {
-  return (StDependency){
-      .from = d->to, .to = d->from, .count = d->count, .lag = d->lag,
-      .early = st_box_reverse(&d->late, s->beats[d->to]),
-      .late = st_box_reverse(&d->early, s->beats[d->from]),
-      .early_first = d->late.size - d->late_first - d->count,
-      .late_first = d->early.size - d->early_first - d->count};
+  return (StDependency){.from = d->to,
+                        .to = d->from,
+                        .count = d->count,
+                        .lag = d->lag,
+                        .early = st_box_reverse(&d->late, s->beats[d->to]),
+                        .late = st_box_reverse(&d->early, s->beats[d->from]),
+                        .early_first = d->late.size - d->late_first - d->count,
+                        .late_first =
+                            d->early.size - d->early_first - d->count};
 }
 
 /* All dependencies backwards, sorted by `to`. */
@@ -79,8 +82,7 @@ static StProblem reverse_problem(const StSchedule *s, StArena *a) {
   for (int i = 0; i < n; i++)
     first_in[i + 2] += first_in[i + 1];
   for (int i = 0; i < x->ndependencies; i++)
-    list[first_in[x->dependency[i].from + 1]++] =
-        reverse(s, &x->dependency[i]);
+    list[first_in[x->dependency[i].from + 1]++] = reverse(s, &x->dependency[i]);
   return (StProblem){n, s->beats, s->ii, list, first_in, false};
 }
 
@@ -115,8 +117,8 @@ static int64_t completion(const StSchedule *s, const StProcess *p) {
 
 /* Cycles by which the later beats could be moved forward. */
 static int64_t find_slack(const StSchedule *s, const StDependency *d) {
-  StStretch early = st_stretch_new(&s->curve[d->from], &d->early,
-                                   d->early_first, d->count);
+  StStretch early =
+      st_stretch_new(&s->curve[d->from], &d->early, d->early_first, d->count);
   StStretch late =
       st_stretch_new(&s->curve[d->to], &d->late, d->late_first, d->count);
   int64_t least = NEVER;
@@ -157,7 +159,8 @@ static Program make_program(const StSchedule *s, StArena *a) {
   int64_t end = 0, stores = 0;
   Program lp = {ST_NEW_N(a, double, net->nprocesses),
                 ST_NEW_N(a, int64_t, net->nprocesses),
-                ST_NEW_N(a, int64_t, net->nprocesses), {0}};
+                ST_NEW_N(a, int64_t, net->nprocesses),
+                {0}};
   for (int i = 0; i < net->nprocesses; i++) {
     int64_t at = completion(s, &net->process[i]);
     end = at > end ? at : end;
@@ -226,8 +229,7 @@ static int64_t tokens_before(int64_t x, int64_t y) {
  * throughout, and the most are at one end. */
 static int64_t slots_in_use(const StSchedule *s, const StStream *x) {
   const StBox *out = &s->system->push[x->id], *in = &s->system->pop[x->id];
-  StStretch push =
-      st_stretch_new(&s->curve[x->producer], out, 0, out->size);
+  StStretch push = st_stretch_new(&s->curve[x->producer], out, 0, out->size);
   StStretch pop = st_stretch_new(&s->curve[x->consumer], in, 0, in->size);
   int64_t used = 0, most = 0; /* before the next push */
   while (push.n) {

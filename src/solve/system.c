@@ -10,8 +10,8 @@ typedef struct {
 /* ---- boxes -------------------------------------------------------------- */
 
 static StBox box_new(StArena *a, int64_t base, int room) {
-  return (StBox){.base = base, .size = 1,
-                 .dim = ST_NEW_N(a, StBoxDim, room + 1)};
+  return (StBox){
+      .base = base, .size = 1, .dim = ST_NEW_N(a, StBoxDim, room + 1)};
 }
 
 /* Adds a dim inside the others; evenly spaced neighbours become one. */
@@ -82,8 +82,8 @@ static void add_stream(Builder *b, StSystem *s, int id, int64_t cap) {
   ST_CHECK(push.size == pop.size, "a stream with unequal ends");
   s->push[id] = push;
   s->pop[id] = pop;
-  depend(b, (StDependency){x->producer, x->consumer, push, pop, 0, 0,
-                           push.size, p->latency + x->fifo_latency});
+  depend(b, (StDependency){x->producer, x->consumer, push, pop, 0, 0, push.size,
+                           p->latency + x->fifo_latency});
   if (cap)
     depend(b, (StDependency){x->consumer, x->producer, pop, push, 0, cap,
                              push.size - cap, 1});

@@ -51,7 +51,7 @@ typedef struct {
   const StProcessNet *net;
   int ndependencies;
   StDependency *dependency;
-  int *first_in; /* [nprocesses + 1] dependencies are sorted by `to` */
+  int *first_in;     /* [nprocesses + 1] dependencies are sorted by `to` */
   StBox *push, *pop; /* [nstreams] */
 } StSystem;
 

@@ -36,9 +36,12 @@ static StValue *add_arg(Maker *k, int rank, const StSym *shape) {
   StModule *m = k->m;
   StOp *op = st_op_new(m, ST_OP_ARG, nowhere, 0, NULL, 1);
   StPort port = {.name = st_arena_printf(k->a, "a%d", m->arg.n),
-                 .role = ST_ROLE_INPUT, .dtype = ST_F32, .rank = rank,
+                 .role = ST_ROLE_INPUT,
+                 .dtype = ST_F32,
+                 .rank = rank,
                  .shape = ST_NEW_N(k->a, StSym, rank + 1),
-                 .cache = -1, .axis = -1};
+                 .cache = -1,
+                 .axis = -1};
   memcpy(port.shape, shape, (size_t)rank * sizeof *shape);
   op->scope = k->scope;
   int n = k->scope ? (int)m->repeat.at[k->scope - 1].trip : 1;
@@ -56,9 +59,12 @@ static void add_result(Maker *k, StValue *v) {
   StModule *m = k->m;
   StOp *op = st_op_new(m, ST_OP_RESULT, nowhere, 1, &v, 0);
   StPort port = {.name = st_arena_printf(k->a, "r%d", m->ret.n),
-                 .role = ST_ROLE_OUTPUT, .dtype = ST_F32,
-                 .rank = v->type.rank, .shape = v->type.shape,
-                 .cache = -1, .axis = -1};
+                 .role = ST_ROLE_OUTPUT,
+                 .dtype = ST_F32,
+                 .rank = v->type.rank,
+                 .shape = v->type.shape,
+                 .cache = -1,
+                 .axis = -1};
   op->u.index = (StIndexList){1, ST_NEW(k->a, int)};
   op->u.index.index[0] = m->ret.n;
   st_vec_push(k->a, &m->ret, port);
@@ -75,8 +81,8 @@ static StAffine *map_of(Maker *k, int n, const int *dims) {
 /* A generic whose body multiplies its operands; results without values yet. */
 static StOp *add_generic(Maker *k, int noperands, StValue *const *operand,
                          int nresults) {
-  StOp *op = st_op_new(k->m, ST_OP_GENERIC, nowhere, noperands, operand,
-                       nresults);
+  StOp *op =
+      st_op_new(k->m, ST_OP_GENERIC, nowhere, noperands, operand, nresults);
   StNest *n = &op->u.nest;
   op->scope = k->scope;
   n->in = ST_NEW_N(k->a, StInput, noperands + 1);
@@ -85,13 +91,16 @@ static StOp *add_generic(Maker *k, int noperands, StValue *const *operand,
   int value = 0;
   for (int i = 0; i < noperands; i++) {
     n->in[i].guard.dim = -1;
-    st_expr_push(k->m, &n->body, (StExpr){.kind = ST_X_ARG, .dtype = ST_F32,
-                                          .arg = {-1, -1, -1}, .operand = i});
+    st_expr_push(k->m, &n->body,
+                 (StExpr){.kind = ST_X_ARG,
+                          .dtype = ST_F32,
+                          .arg = {-1, -1, -1},
+                          .operand = i});
   }
   for (int i = 1; i < noperands; i++)
-    value = st_expr_push(k->m, &n->body,
-                         (StExpr){.kind = ST_X_MULF, .dtype = ST_F32,
-                                  .arg = {value, i, -1}});
+    value = st_expr_push(
+        k->m, &n->body,
+        (StExpr){.kind = ST_X_MULF, .dtype = ST_F32, .arg = {value, i, -1}});
   for (int i = 0; i < nresults; i++) {
     n->out[i].yield = value;
     n->out[i].guard.dim = -1;
@@ -173,8 +182,7 @@ static void add_product(Maker *k) {
   StValue *operand[2] = {x, add_arg(k, contract ? 2 : 1, shape)};
   StOp *op = add_generic(k, 2, operand, 1);
   for (int d = 0; d < rank; d++)
-    dims[d] = add_dim(&op->u.nest, x->type.shape[d],
-                      contract && d == rank - 1);
+    dims[d] = add_dim(&op->u.nest, x->type.shape[d], contract && d == rank - 1);
   op->u.nest.in[0].map = map_of(k, rank, dims);
   dims[0] = add_dim(&op->u.nest, shape[0], false);
   dims[1] = rank - 1;

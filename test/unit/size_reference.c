@@ -1,5 +1,5 @@
-/* See size_reference.h. In rounds over the processes that may go on, each as far
- * as its tokens and windows reach; latest times the same backwards. */
+/* See size_reference.h. In rounds over the processes that may go on, each as
+ * far as its tokens and windows reach; latest times the same backwards. */
 #include "size_reference.h"
 
 #include <string.h>
@@ -272,4 +272,24 @@ int64_t size_reference_depth(const SizeReference *s, int stream) {
     most = m - freed + 1 > most ? m - freed + 1 : most;
   }
   return most;
+}
+
+int64_t *size_reference_times(SizeReference *s, int process) {
+  return s->issue[process];
+}
+
+bool size_reference_valid(SizeReference *s) {
+  const StProcessNet *net = s->net;
+  int64_t least;
+  for (int i = 0; i < net->nprocesses; i++)
+    s->done[i] = net->process[i].beats;
+  for (int i = 0; i < net->nprocesses; i++)
+    for (int64_t b = 0; b < net->process[i].beats; b++)
+      if (!find_earliest(s, &net->process[i], b, &least) ||
+          s->issue[i][b] < least)
+        return false;
+  for (int i = 0; i < net->nstreams; i++)
+    if (size_reference_depth(s, i) > net->stream[i].depth)
+      return false;
+  return true;
 }

@@ -13,4 +13,9 @@ void size_reference_latest(SizeReference *s);
 int64_t size_reference_at(const SizeReference *s, int process, int64_t beat);
 int64_t size_reference_depth(const SizeReference *s, int stream);
 
+/* Issue times of a process, to be overwritten. */
+int64_t *size_reference_times(SizeReference *s, int process);
+/* Whether the times break no rule, with the depths of the net. */
+bool size_reference_valid(SizeReference *s);
+
 #endif

@@ -93,14 +93,14 @@ static void test_random_graphs(void **state) {
   assert_non_null(s.target);
   for (uint64_t n = 0; n < 200; n++) {
     uint64_t seed = n * 1237 + 5;
-    SizeShape shape = {.ops = 2 + (int)(n % 9), .symbols = n % 4 == 3,
-                       .repeat = n % 2 == 0};
+    SizeShape shape = {
+        .ops = 2 + (int)(n % 9), .symbols = n % 4 == 3, .repeat = n % 2 == 0};
     StModule *m = size_random_module(&seed, shape, s.diag);
     assert_non_null(m);
     StStr text;
     st_str_init(&text);
-    StPassContext ctx = {.target = s.target, .diag = s.diag,
-                         .certificate = &text};
+    StPassContext ctx = {
+        .target = s.target, .diag = s.diag, .certificate = &text};
     if (!st_pass_size_fifos(m, &ctx))
       fail_msg("graph %d is not sized", (int)n);
     check_certificate(&s, m, &text);

@@ -51,8 +51,8 @@ static void test_random_nets(void **state) {
   for (uint64_t n = 0; n < 4000; n++) {
     StArena *a = st_arena_new();
     uint64_t seed = n * 91 + 3;
-    GraphShape shape = {.nodes = 1 + (int)(n % 7), .feedback = n % 5 == 0,
-                        .max_depth = 3};
+    GraphShape shape = {
+        .nodes = 1 + (int)(n % 7), .feedback = n % 5 == 0, .max_depth = 3};
     stuck += !compare(graph_new(a, &seed, shape));
     st_arena_free(a);
   }
@@ -68,8 +68,8 @@ static void test_random_modules(void **state) {
   assert_non_null(t);
   for (uint64_t n = 0; n < 200; n++) {
     uint64_t seed = n * 577 + 11;
-    SizeShape shape = {.ops = 2 + (int)(n % 9), .symbols = n % 4 == 3,
-                       .repeat = n % 2 == 0};
+    SizeShape shape = {
+        .ops = 2 + (int)(n % 9), .symbols = n % 4 == 3, .repeat = n % 2 == 0};
     StModule *m = size_random_module(&seed, shape, diag);
     assert_non_null(m);
     StProcessNet *net =
