@@ -12,7 +12,7 @@
  *     in the order of K and no whole operand is buffered;
  *   anything else: natural order.
  * Lanes are taken from the innermost dims of constant extent, never from a
- * guarded dim. Every schedule is legal; the choice only costs time and memory
+ * guarded dim or the iteration of a repeat, whose loop is the outermost. Every schedule is legal; the choice only costs time and memory
  * (`stream` converts where orders differ). */
 #include "pass/pass.h"
 
@@ -77,7 +77,7 @@ static void take_lanes(const Tile *t, const StOp *op, Plan *p, const int *dims,
     StSym e = nest->dim[d].extent;
     if (!st_sym_is_const(e))
       continue;
-    if (is_guarded(op, d))
+    if (is_guarded(op, d) || nest->dim[d].iteration)
       return;
     int64_t size = divisor(e.c, want);
     if (size > 1) {
@@ -154,10 +154,12 @@ static void commit(const Tile *t, StOp *op, const Plan *p) {
   n->loop = ST_NEW_N(a, StLoop, p->loop.n + 1);
   n->lane = ST_NEW_N(a, StLane, p->lane.n + 1);
   n->nloops = 0;
-  for (int i = 0; i < p->loop.n; i++)
-    if (!st_sym_eq(p->loop.at[i].trip, st_sym_const(1)) ||
-        is_guarded(op, p->loop.at[i].dim))
-      n->loop[n->nloops++] = p->loop.at[i];
+  for (int pass = 0; pass < 2; pass++) /* a repeat's iteration is outermost */
+    for (int i = 0; i < p->loop.n; i++)
+      if (n->dim[p->loop.at[i].dim].iteration == (pass == 0) &&
+          (!st_sym_eq(p->loop.at[i].trip, st_sym_const(1)) ||
+           is_guarded(op, p->loop.at[i].dim)))
+        n->loop[n->nloops++] = p->loop.at[i];
   n->nlanes = p->lane.n;
   for (int i = 0; i < p->lane.n; i++) /* row-major over ascending dims */
     n->lane[i] = p->lane.at[i];
