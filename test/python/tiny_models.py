@@ -2,8 +2,8 @@
 
 usage: tiny_models.py DIR [NAME...]     writes DIR/NAME for each
 
-Weights are large enough that greedy tokens vary, and embeddings differ from
-the head in effect through the final norm's weights.
+Matrices are large and embeddings small, so that what the layers compute
+outweighs the residual stream: a tied model would repeat its input otherwise.
 """
 
 import os
@@ -62,7 +62,8 @@ def build(name):
     with torch.no_grad():
         for p in model.parameters():
             if p.dim() > 1:
-                p.copy_(torch.randn_like(p) * 1.3 / p.shape[-1] ** 0.5)
+                scale = 0.4 if p.shape[0] == model.config.vocab_size else 2.0
+                p.copy_(torch.randn_like(p) * scale / p.shape[-1] ** 0.5)
             else:
                 p.add_(0.3 * torch.randn_like(p))
     return model
