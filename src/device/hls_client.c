@@ -33,7 +33,8 @@ struct StHlsClient {
 
 static const StLoc nowhere = {0};
 
-/* ---- building --------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------
+ */
 
 static uint64_t hash_files(const StHlsFile *file, int n) {
   uint64_t h = 0;
@@ -80,8 +81,8 @@ static bool succeeded(pid_t child) {
 }
 
 static bool compile(StArena *a, const char *dir, StDiag *diag) {
-  char *argv[] = {"make", "-s", "-j2", "-C", st_arena_strdup(a, dir), "csim",
-                  NULL};
+  char *argv[] = {"make", "-s", "-j2", "-C", st_arena_strdup(a, dir),
+                  "csim", NULL};
   StStr output;
   char part[4096];
   pid_t child;
@@ -128,7 +129,8 @@ const char *st_hls_build(StArena *a, const StModule *m, const StTarget *t,
   return ok ? dir : NULL;
 }
 
-/* ---- messages --------------------------------------------------------------- */
+/* ---- messages ---------------------------------------------------------------
+ */
 
 static bool write_all(StHlsClient *c, const void *data, size_t n) {
   const char *at = data;
@@ -163,7 +165,8 @@ static bool broken(StHlsClient *c, StDiag *diag) {
   return false;
 }
 
-/* ---- life ------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------
+ */
 
 /* An open temporary file's name; NULL after an error. */
 static const char *write_manifest(StArena *a, const StHlsWeight *w, int n,
@@ -192,8 +195,11 @@ StHlsClient *st_hls_client_start(const char *dir, const StHlsWeight *weight,
                                  int nweights, StDiag *diag) {
   StArena *a = st_arena_new();
   StHlsClient *c = ST_NEW(a, StHlsClient);
-  *c = (StHlsClient){.arena = a, .step = st_arena_new(),
-                     .dir = st_arena_strdup(a, dir), .to = -1, .from = -1};
+  *c = (StHlsClient){.arena = a,
+                     .step = st_arena_new(),
+                     .dir = st_arena_strdup(a, dir),
+                     .to = -1,
+                     .from = -1};
   const char *manifest = write_manifest(a, weight, nweights, diag);
   char *argv[] = {st_path_join(a, dir, "build/csim-run"),
                   st_arena_strdup(a, manifest ? manifest : ""), NULL};
@@ -225,7 +231,8 @@ void st_hls_client_stop(StHlsClient *c) {
   st_arena_free(c->arena);
 }
 
-/* ---- steps -------------------------------------------------------------------- */
+/* ---- steps
+ * -------------------------------------------------------------------- */
 
 static bool send_step(StHlsClient *c, int64_t P, int64_t T,
                       const StHlsInput *in, int nin) {

@@ -1,6 +1,7 @@
 /* See hls_fixture.h. */
 #include "hls_fixture.h"
 
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -35,7 +36,8 @@ int tear_down(void **state) {
   return 0;
 }
 
-/* ---- running ---------------------------------------------------------------- */
+/* ---- running ----------------------------------------------------------------
+ */
 
 void shell(StArena *a, const char *command) {
   int status = system(command);
@@ -45,13 +47,47 @@ void shell(StArena *a, const char *command) {
 
 /* Emits and compiles; the directory. */
 const char *build(Fixture *f, const StModule *m, const char *compiler) {
-  const char *dir = st_arena_printf(f->arena, "%s/%s-%s", f->dir, m->name,
-                                    compiler);
+  const char *dir =
+      st_arena_printf(f->arena, "%s/%s-%s", f->dir, m->name, compiler);
   assert_true(st_emit_hls(m, f->target, dir, f->diag));
-  shell(f->arena, st_arena_printf(
-                      f->arena, "make -s -C '%s' csim CXX=%s "
-                      "CXXFLAGS='-O1 -Wextra -Werror -Wno-unused-parameter'",
-                      dir, compiler));
+  shell(f->arena,
+        st_arena_printf(f->arena,
+                        "make -s -C '%s' csim CXX=%s "
+                        "CXXFLAGS='-O1 -Wextra -Werror -Wno-unused-parameter'",
+                        dir, compiler));
+  return dir;
+}
+
+static const char *vendor_headers(StArena *a) {
+  glob_t found;
+  const char *dir = getenv("STREAMTENSOR_HLS_HEADERS");
+  if (dir)
+    return dir;
+  if (glob(".venv/lib/python3*/site-packages/hls4ml/templates/vivado/ap_types",
+           0, NULL, &found) != 0)
+    fail_msg("hls4ml is not in .venv: run scripts/setup.sh");
+  dir = st_arena_strdup(a, found.gl_pathv[0]);
+  globfree(&found);
+  return dir;
+}
+
+const char *build_vendor(Fixture *f, const StModule *m, const char *compiler) {
+  StArena *a = f->arena;
+  const char *dir =
+      st_arena_printf(a, "%s/%s-vendor-%s", f->dir, m->name, compiler);
+  char *headers = realpath(vendor_headers(a), NULL);
+  char *tasks = realpath("test/emit/vendor", NULL);
+  assert_true(st_emit_hls(m, f->target, dir, f->diag));
+  shell(a, st_arena_printf(
+               a,
+               "cd '%s' && mkdir build && %s -std=c++14 -O1 -Wall -Werror "
+               "-Wno-unknown-pragmas -ffp-contract=off -DST_HLS_AP_INT "
+               "-DHLS_STREAM_THREAD_SAFE -isystem '%s' -isystem '%s' -I. "
+               "$(ls *.cpp | grep -v host.cpp) csim/*.cpp -lpthread -o "
+               "build/csim-run",
+               dir, compiler, headers, tasks));
+  free(headers);
+  free(tasks);
   return dir;
 }
 
@@ -96,8 +132,8 @@ float *random_floats(StArena *a, uint64_t *seed, int64_t n) {
 const void **random_arguments(StArena *a, uint64_t *seed, const StModule *m) {
   const void **data = ST_NEW_N(a, const void *, m->arg.n + 1);
   for (int k = 0; k < m->arg.n; k++)
-    data[k] = random_floats(
-        a, seed, port_elements(&m->arg.at[k], m->ctx, m->chunk));
+    data[k] =
+        random_floats(a, seed, port_elements(&m->arg.at[k], m->ctx, m->chunk));
   return data;
 }
 

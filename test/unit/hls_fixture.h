@@ -19,6 +19,10 @@ void shell(StArena *a, const char *command);
 /* Emits and compiles with warnings as errors; the directory. */
 const char *build(Fixture *f, const StModule *m, const char *compiler);
 
+/* The same against the vendor's open headers (of the package hls4ml), with
+ * threads for tasks. */
+const char *build_vendor(Fixture *f, const StModule *m, const char *compiler);
+
 int64_t port_elements(const StPort *p, int64_t P, int64_t T);
 /* One step; data[k] is argument k. Result r in result[r]. */
 void step(Fixture *f, StHlsClient *c, const StModule *m, int64_t P, int64_t T,

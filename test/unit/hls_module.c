@@ -7,10 +7,14 @@
 
 static const StLoc nowhere = {0};
 
-static StPort make_port(StModule *m, char letter, int k, StRole role,
-                        StDtype t, int rank, const StSym *shape) {
+static StPort make_port(StModule *m, char letter, int k, StRole role, StDtype t,
+                        int rank, const StSym *shape) {
   StPort p = {.name = st_arena_printf(m->arena, "%c%d", letter, k),
-              .role = role, .dtype = t, .rank = rank, .cache = -1, .axis = -1};
+              .role = role,
+              .dtype = t,
+              .rank = rank,
+              .cache = -1,
+              .axis = -1};
   p.shape = ST_NEW_N(m->arena, StSym, rank + 1);
   if (rank)
     memcpy(p.shape, shape, (size_t)rank * sizeof *shape);
@@ -31,9 +35,8 @@ StValue *hls_layers(StModule *m, StRole role, StDtype t, int layers, int rank,
   }
   if (rank)
     memcpy(full + 1, shape, (size_t)rank * sizeof *shape);
-  op->result[0]->type = layers > 1
-                            ? st_type_tensor(m->arena, t, rank + 1, full)
-                            : st_type_tensor(m->arena, t, rank, shape);
+  op->result[0]->type = layers > 1 ? st_type_tensor(m->arena, t, rank + 1, full)
+                                   : st_type_tensor(m->arena, t, rank, shape);
   st_op_append(m, op);
   return op->result[0];
 }
@@ -52,7 +55,8 @@ StValue *hls_const(StModule *m, StDtype t, int rank, const StSym *shape,
   return op->result[0];
 }
 
-/* ---- kernels ---------------------------------------------------------------- */
+/* ---- kernels ----------------------------------------------------------------
+ */
 
 StOp *hls_kernel(StModule *m, const char *name, int noperands, int nresults) {
   StValue *none[8] = {0};
@@ -137,7 +141,8 @@ void hls_finish(StModule *m, StOp *k) {
   st_op_append(m, k);
 }
 
-/* ---- movers ------------------------------------------------------------------- */
+/* ---- movers
+ * ------------------------------------------------------------------- */
 
 static int64_t *row_major(StModule *m, const StType *t, int layer_dim,
                           int append_dim) {
@@ -173,8 +178,8 @@ void hls_store(StModule *m, StRole role, StValue *stream, int cache) {
     layers = (int)t->shape[0].c;
   int skip = layers > 1;
   op->u.store = (StStore){.layer_dim = layers > 1 ? 0 : -1, .channel = -1};
-  op->u.store.stride = row_major(m, t, layers > 1 ? 0 : -1,
-                                 cache >= 0 ? skip : -1);
+  op->u.store.stride =
+      row_major(m, t, layers > 1 ? 0 : -1, cache >= 0 ? skip : -1);
   op->u.store.index = (StIndexList){layers, ST_NEW_N(m->arena, int, layers)};
   for (int i = 0; i < layers; i++) {
     StPort p = make_port(m, 'r', m->ret.n, role, t->dtype, t->rank - skip,

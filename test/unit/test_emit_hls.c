@@ -13,6 +13,7 @@
 #include "base/num.h"
 #include "hls_fixture.h"
 #include "hls_module.h"
+#include "interp/scalar.h"
 #include "pass/convert.h"
 #include "scratch.h"
 #include "sim_graph.h"
@@ -20,7 +21,8 @@
 
 static const char *const compilers[] = {"g++", "clang++"};
 
-/* ---- kernels of random schedules ---------------------------------------------- */
+/* ---- kernels of random schedules
+ * ---------------------------------------------- */
 
 /* Element of a row-major tensor at the maps' values of the dims; -1 outside the
  * guard. */
@@ -39,8 +41,38 @@ typedef struct {
   bool *begun;
 } Fold;
 
-/* One beat: the products of the lanes; lanes that end in one element of the
- * result are summed by a tree in their order. */
+/* Result r's value of the body at a point of the dims, one expression after
+ * another. */
+static float reference_body(const StOp *op, const int64_t *dim,
+                            const float *const *in, int r) {
+  const StNest *n = &op->u.nest;
+  int64_t slot[32] = {0};
+  for (int i = 0; i < n->body.n; i++) {
+    const StExpr *e = &n->body.at[i];
+    const void *args[3] = {0};
+    for (int x = 0; x < 3; x++)
+      args[x] = e->arg[x] >= 0 ? &slot[e->arg[x]] : NULL;
+    if (e->kind == ST_X_ARG) {
+      const StInput *from = &n->in[e->operand];
+      int64_t at =
+          element(&op->operand[e->operand]->type, from->map, &from->guard, dim);
+      float x = at < 0 ? 0.0f : in[e->operand][at];
+      memcpy(&slot[i], &x, sizeof x);
+    } else if (e->kind == ST_X_INDEX) {
+      slot[i] = e->affine.off.c;
+      for (int t = 0; t < e->affine.n; t++)
+        slot[i] += e->affine.term[t].coef * dim[e->affine.term[t].dim];
+    } else {
+      st_scalar_apply(e, n->body.at[e->arg[0]].dtype, args, &slot[i]);
+    }
+  }
+  float y;
+  memcpy(&y, &slot[n->out[r].yield], sizeof y);
+  return y;
+}
+
+/* One beat: lanes that end in one element of the result are summed by a tree in
+ * their order. */
 static void reference_beat(const StOp *op, const int64_t *base,
                            const float *const *in, int r, Fold *fold) {
   const StNest *n = &op->u.nest;
@@ -53,15 +85,9 @@ static void reference_beat(const StOp *op, const int64_t *base,
     memcpy(dim, base, sizeof dim);
     for (int j = n->nlanes; j-- > 0; rest /= n->lane[j].size)
       dim[n->lane[j].dim] += rest % n->lane[j].size;
-    for (int k = 0; k < op->noperands; k++) {
-      int64_t at = element(&op->operand[k]->type, n->in[k].map,
-                           &n->in[k].guard, dim);
-      float x = at < 0 ? 0.0f : in[k][at];
-      if (k == 0 || n->out[r].yield != 0)
-        value[lane] = k == 0 ? x : st_num_mul(value[lane], x);
-    }
-    where[lane] = element(&op->result[r]->type, n->out[r].map,
-                          &n->out[r].guard, dim);
+    value[lane] = reference_body(op, dim, in, r);
+    where[lane] =
+        element(&op->result[r]->type, n->out[r].map, &n->out[r].guard, dim);
   }
   for (int64_t i = 0; i < lanes; i++) {
     float part[256];
@@ -114,8 +140,8 @@ static void kernels_of_random_schedules(void **state) {
     }
     module_decide(m, 2, 3);
     const void **data = random_arguments(f->arena, &seed, m), *result[64];
-    StHlsClient *client = st_hls_client_start(build(f, m, compilers[c]), NULL,
-                                              0, f->diag);
+    StHlsClient *client =
+        st_hls_client_start(build(f, m, compilers[c]), NULL, 0, f->diag);
     assert_non_null(client);
     for (int again = 0; again < 2; again++) {
       step(f, client, m, 0, 0, data, result);
@@ -132,7 +158,8 @@ static void kernels_of_random_schedules(void **state) {
   }
 }
 
-/* ---- converters ----------------------------------------------------------------- */
+/* ---- converters
+ * ----------------------------------------------------------------- */
 
 enum { CONVERTERS = 16 };
 
@@ -151,7 +178,8 @@ static void converters_keep_the_tensor(void **state) {
         shape[d] = st_sym_const(extent[d]);
       }
       StValue *tensor = hls_arg(m, ST_ROLE_INPUT, ST_F32, rank, shape);
-      StItensor from = module_random_order(m->arena, &seed, rank, extent, false);
+      StItensor from =
+          module_random_order(m->arena, &seed, rank, extent, false);
       StItensor to = module_random_order(m->arena, &seed, rank, extent, true);
       StOp *op = st_converter_new(m, hls_load(m, tensor, &from), &to);
       st_op_append(m, op);
@@ -159,8 +187,8 @@ static void converters_keep_the_tensor(void **state) {
     }
     module_decide(m, 2, 1);
     const void **data = random_arguments(f->arena, &seed, m), *result[64];
-    StHlsClient *client = st_hls_client_start(build(f, m, compilers[c]), NULL,
-                                              0, f->diag);
+    StHlsClient *client =
+        st_hls_client_start(build(f, m, compilers[c]), NULL, 0, f->diag);
     assert_non_null(client);
     for (int again = 0; again < 2; again++) {
       step(f, client, m, 0, 0, data, result);
@@ -172,14 +200,15 @@ static void converters_keep_the_tensor(void **state) {
   }
 }
 
-/* ---- feedback ------------------------------------------------------------------- */
+/* ---- feedback
+ * ------------------------------------------------------------------- */
 
 static const StSym sym_t = {0, 0, 1};
 
 enum { WIDTH = 8, LAYERS = 3, CHUNK = 4 };
 
-/* x = x * w[l] + l for layers l, from the argument to the result; the value of a
- * layer goes back to the next. */
+/* x = x * w[l] + l for layers l, from the argument to the result; the value of
+ * a layer goes back to the next. */
 static StModule *make_feedback(void) {
   StModule *m = st_module_new("feedback");
   m->ctx = 16;
@@ -212,8 +241,8 @@ static StModule *make_feedback(void) {
   int s = hls_expr(m, k, ST_X_SITOFP, ST_F32, at, -1, -1);
   int y = hls_expr(m, k, ST_X_ADDF, ST_F32, p, s, -1);
   hls_out(m, k, 0, ST_F32, y, ST_X_ARG, 3, next); /* back */
-  k->u.nest.out[0].guard = (StGuard){l, st_sym_const(0),
-                                     st_sym_const(LAYERS - 1)};
+  k->u.nest.out[0].guard =
+      (StGuard){l, st_sym_const(0), st_sym_const(LAYERS - 1)};
   hls_out(m, k, 1, ST_F32, y, ST_X_ARG, 2, first);
   k->u.nest.out[1].guard = (StGuard){l, st_sym_const(LAYERS - 1), layers};
   hls_in(m, k, 1, k->result[0], 3, next);
@@ -247,8 +276,9 @@ static void layers_feed_back(void **state) {
   scratch_write(path, w, LAYERS * WIDTH * sizeof *w);
   for (int l = 0; l < LAYERS; l++)
     weight[l] = (StHlsWeight){1 + l, path, l * WIDTH * 4, WIDTH * 4};
-  for (int c = 0; c < 2; c++) {
-    const char *dir = build(f, m, compilers[c]);
+  for (int c = 0; c < 4; c++) {
+    const char *dir = c < 2 ? build(f, m, compilers[c])
+                            : build_vendor(f, m, compilers[c - 2]);
     StHlsClient *client = st_hls_client_start(dir, weight, LAYERS, f->diag);
     assert_non_null(client);
     for (int64_t T = 1; T <= CHUNK; T++) {

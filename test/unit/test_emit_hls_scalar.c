@@ -53,8 +53,8 @@ static void finish(Bench *b) {
 
 /* i1 has no order: only what is the same for 0, 1 and 0, -1. */
 static bool takes(StScalarKind k, StDtype t) {
-  bool ordered = k == ST_X_MAXSI || k == ST_X_MINSI || k == ST_X_DIVSI ||
-                 k == ST_X_REMSI;
+  bool ordered =
+      k == ST_X_MAXSI || k == ST_X_MINSI || k == ST_X_DIVSI || k == ST_X_REMSI;
   return (k < ST_X_ADDI) == st_dtype_is_float(t) && (t != ST_I1 || !ordered);
 }
 
@@ -64,8 +64,9 @@ static void add_same(StModule *m, StDtype t) {
   bool f = st_dtype_is_float(t);
   for (int k = ST_X_ADDF; k <= ST_X_XORI; k++)
     if (takes((StScalarKind)k, t))
-      yield(&b, t, hls_expr(m, b.kernel, (StScalarKind)k, t, 0,
-                            st_scalar_args((StScalarKind)k) > 1 ? 1 : -1, -1));
+      yield(&b, t,
+            hls_expr(m, b.kernel, (StScalarKind)k, t, 0,
+                     st_scalar_args((StScalarKind)k) > 1 ? 1 : -1, -1));
   yield(&b, t, hls_expr(m, b.kernel, ST_X_SELECT, t, 2, 0, 1));
   int first = f ? ST_P_OEQ : ST_P_EQ, last = f ? ST_P_UNO : ST_P_IUGE;
   for (int p = first; p <= last && t != ST_I1; p++) {
@@ -100,18 +101,17 @@ static void add_conversions(StModule *m, StDtype from) {
       if (to == from || (st_dtype_bits(to) == st_dtype_bits(from) &&
                          st_dtype_is_float(to) == st_dtype_is_float(from)))
         continue;
-      yield(&b, to, hls_expr(m, b.kernel, conversion(from, to, s), to, 0, -1,
-                             -1));
+      yield(&b, to,
+            hls_expr(m, b.kernel, conversion(from, to, s), to, 0, -1, -1));
     }
   finish(&b);
 }
 
 /* Numbers of all sizes, special ones among them. */
 static void *elements(StArena *a, uint64_t *seed, StDtype t) {
-  static const uint32_t special[] = {0x00000000, 0x80000000, 0x3f800000,
-                                     0xbf800000, 0x7f800000, 0xff800000,
-                                     0x7fc00001, 0x00400000, 0x80000001,
-                                     0x4b000001, 0xcf000000, 0x3f000000};
+  static const uint32_t special[] = {
+      0x00000000, 0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
+      0x7fc00001, 0x00400000, 0x80000001, 0x4b000001, 0xcf000000, 0x3f000000};
   int64_t size = st_dtype_bytes(t);
   uint8_t *data = st_arena_alloc(a, (size_t)(N * size));
   for (int i = 0; i < N; i++) {
@@ -157,12 +157,12 @@ static void expect(StArena *a, const StOp *k, int r, const void *const *in,
     if (memcmp((const char *)got + i * size, &memory, (size_t)size)) {
       int64_t other = 0;
       memcpy(&other, (const char *)got + i * size, (size_t)size);
-      fail_msg("%s", st_arena_printf(
-                         a, "%s to %s pred %s, element %d: %llx, expected %llx",
-                         st_scalar_name(e->kind), st_dtype_name(e->dtype),
-                         st_predicate_name(e->pred), i,
-                         (unsigned long long)other,
-                         (unsigned long long)memory));
+      fail_msg("%s",
+               st_arena_printf(
+                   a, "%s to %s pred %s, element %d: %llx, expected %llx",
+                   st_scalar_name(e->kind), st_dtype_name(e->dtype),
+                   st_predicate_name(e->pred), i, (unsigned long long)other,
+                   (unsigned long long)memory));
     }
   }
 }

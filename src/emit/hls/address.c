@@ -22,8 +22,10 @@ static int64_t elements_of(const StModule *m, const StPort *port) {
 static Transfer load_transfer(const StHlsPlan *p, const StOp *op) {
   const StLoad *l = &op->u.load;
   const StOp *from = op->operand[0]->def;
-  Transfer t = {.order = op->result[0]->type.order, .stride = l->stride,
-                .layer_dim = l->layer_dim, .gather = l->gather};
+  Transfer t = {.order = op->result[0]->type.order,
+                .stride = l->stride,
+                .layer_dim = l->layer_dim,
+                .gather = l->gather};
   if (from->kind == ST_OP_ARG) {
     t.layer = elements_of(p->m, &p->m->arg.at[from->u.index.index[0]]);
   } else if (from->u.constant.splat) {
@@ -41,8 +43,10 @@ static Transfer load_transfer(const StHlsPlan *p, const StOp *op) {
 static Transfer store_transfer(const StHlsPlan *p, const StOp *op) {
   const StStore *s = &op->u.store;
   const StPort *port = &p->m->ret.at[s->index.index[0]];
-  Transfer t = {.order = op->operand[0]->type.order, .stride = s->stride,
-                .layer_dim = s->layer_dim, .gather = -1};
+  Transfer t = {.order = op->operand[0]->type.order,
+                .stride = s->stride,
+                .layer_dim = s->layer_dim,
+                .gather = -1};
   if (port->role == ST_ROLE_CACHE_ROWS) {
     port = &p->m->arg.at[port->cache];
     t.base.p = 1;
@@ -99,8 +103,8 @@ StHlsAddress st_hls_address(const StHlsPlan *p, const StOp *op) {
   for (int l = 0; l < t.order->nloops; l++) {
     int d = t.order->loop[l].dim;
     if (d >= 0 && d != t.gather)
-      r.step[l] = t.order->loop[l].step *
-                  (d == t.layer_dim ? t.layer : t.stride[d]);
+      r.step[l] =
+          t.order->loop[l].step * (d == t.layer_dim ? t.layer : t.stride[d]);
   }
   if (t.gather >= 0)
     r.gather = t.stride[t.gather];

@@ -10,7 +10,8 @@
 #include "base/num.h"
 #include "emit/hls/text.h"
 
-/* ---- operators ------------------------------------------------------------ */
+/* ---- operators ------------------------------------------------------------
+ */
 
 static const char *float_function(StScalarKind k) {
   switch (k) {
@@ -51,10 +52,9 @@ static const char *rounded(StArena *a, StDtype t, const char *x) {
 static const char *float_op(StArena *a, StScalarKind k, StDtype t,
                             const char *x, const char *y) {
   const char *f = float_function(k);
-  const char *call =
-      st_scalar_args(k) == 1
-          ? st_arena_printf(a, "st_num_%s(%s)", f, x)
-          : st_arena_printf(a, "st_num_%s(%s, %s)", f, x, y);
+  const char *call = st_scalar_args(k) == 1
+                         ? st_arena_printf(a, "st_num_%s(%s)", f, x)
+                         : st_arena_printf(a, "st_num_%s(%s, %s)", f, x, y);
   return rounded(a, t, call);
 }
 
@@ -99,8 +99,8 @@ static const char *int_op(StArena *a, StScalarKind k, StDtype t, const char *x,
   return st_arena_printf(a, "%s%s", r, close);
 }
 
-const char *st_hls_combine(StArena *a, StScalarKind k, StDtype t,
-                           const char *x, const char *y) {
+const char *st_hls_combine(StArena *a, StScalarKind k, StDtype t, const char *x,
+                           const char *y) {
   return st_dtype_is_float(t) ? float_op(a, k, t, x, y) : int_op(a, k, t, x, y);
 }
 
@@ -112,16 +112,16 @@ static const char *compare_float(StArena *a, StPredicate p, const char *x,
 
 static const char *compare_int(StArena *a, StPredicate p, StDtype t,
                                const char *x, const char *y) {
-  static const char *const sign[] = {"==", "!=", "<", "<=", ">", ">=",
-                                     "<",  "<=", ">", ">="};
+  static const char *const sign[] = {"==", "!=", "<",  "<=", ">",
+                                     ">=", "<",  "<=", ">",  ">="};
   int w = st_dtype_bits(t);
   const char *o = sign[p - ST_P_EQ];
   x = wide(a, t, x);
   y = wide(a, t, y);
   if (p < ST_P_IULT)
     return st_arena_printf(a, "%s %s %s", x, o, y);
-  return st_arena_printf(a, "st_num_unsigned(%s, %d) %s st_num_unsigned(%s, %d)",
-                         x, w, o, y, w);
+  return st_arena_printf(
+      a, "st_num_unsigned(%s, %d) %s st_num_unsigned(%s, %d)", x, w, o, y, w);
 }
 
 /* Saturating, to w bits. */
@@ -143,8 +143,8 @@ static const char *convert(StArena *a, StScalarKind k, StDtype to, StDtype from,
       w);
   switch (k) {
   case ST_X_SITOFP:
-    return rounded(a, to, st_arena_printf(a, "st_num_from_i64(%s)",
-                                          wide(a, from, x)));
+    return rounded(a, to,
+                   st_arena_printf(a, "st_num_from_i64(%s)", wide(a, from, x)));
   case ST_X_UITOFP:
     return rounded(a, to, st_arena_printf(a, "st_num_from_i64(%s)", u));
   case ST_X_FPTOSI:
@@ -164,7 +164,8 @@ static const char *convert(StArena *a, StScalarKind k, StDtype to, StDtype from,
   }
 }
 
-/* ---- leaves ----------------------------------------------------------------- */
+/* ---- leaves -----------------------------------------------------------------
+ */
 
 /* The value as people write it: exact for what is normal. */
 static const char *float_text(StArena *a, float f) {
@@ -223,8 +224,9 @@ static const char *extract(const StHlsBody *b, const StExpr *e) {
   int used = !splat ? t->rank : from->u.constant.n > 1 ? 1 : 0;
   for (int i = 0; i < used; i++) {
     const char *n = st_hls_sym(a, t->shape[i]);
-    at = st_arena_printf(a, *at ? "(%s) * %s + st_hls_clamp(v%d, %s)"
-                                : "%.0s%.0sst_hls_clamp(v%d, %s)",
+    at = st_arena_printf(a,
+                         *at ? "(%s) * %s + st_hls_clamp(v%d, %s)"
+                             : "%.0s%.0sst_hls_clamp(v%d, %s)",
                          at, n, e->indices[i], n);
   }
   const char *element =
@@ -234,7 +236,8 @@ static const char *extract(const StHlsBody *b, const StExpr *e) {
   return st_hls_from_element(a, e->dtype, element);
 }
 
-/* ---- bodies --------------------------------------------------------------- */
+/* ---- bodies ---------------------------------------------------------------
+ */
 
 static const char *expression(const StHlsBody *b, const StExpr *e) {
   StArena *a = b->a;

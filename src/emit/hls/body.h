@@ -18,8 +18,8 @@ typedef struct {
 void st_hls_body(StStr *out, const StHlsBody *b, int pad);
 
 /* x combined with y (both C++ names) by a reduction in type t. */
-const char *st_hls_combine(StArena *a, StScalarKind k, StDtype t,
-                           const char *x, const char *y);
+const char *st_hls_combine(StArena *a, StScalarKind k, StDtype t, const char *x,
+                           const char *y);
 
 /* The nest in words: dims, and a line for every output. */
 const char *st_hls_describe(StArena *a, const StOp *op);

@@ -15,13 +15,13 @@ typedef struct {
   StArena *a;
   const StConverter *c;
   const StOp *op;
-  bool words;        /* the window holds tokens, else elements */
-  int64_t size;      /* entries of a window */
-  int64_t *stride;   /* [rank] entries */
-  StSym shift;       /* first entry that is drained */
+  bool words;      /* the window holds tokens, else elements */
+  int64_t size;    /* entries of a window */
+  int64_t *stride; /* [rank] entries */
+  StSym shift;     /* first entry that is drained */
   int64_t fill_token, drain_token;
   StHlsNest fill, drain; /* loops inside a window */
-  int delay;         /* iterations from a fill to its drain */
+  int delay;             /* iterations from a fill to its drain */
 } Converter;
 
 static bool divides(StSym s, int64_t n) {
@@ -111,15 +111,20 @@ static void declare_window(StStr *out, const Converter *k) {
                 k->c->banks, k->size);
   const char *impl = st_hls_storage(k->c->memory);
   if (k->c->memory == ST_MEM_REG)
-    st_str_printf(out,
-                  "#pragma HLS ARRAY_PARTITION variable=window complete dim=0\n");
+    st_str_printf(
+        out, "#pragma HLS ARRAY_PARTITION variable=window complete dim=0\n");
   else if (*impl)
-    st_str_printf(out, "#pragma HLS BIND_STORAGE variable=window type=ram_s2p "
-                  "impl=%s\n", impl);
-  int64_t most = k->fill_token > k->drain_token ? k->fill_token : k->drain_token;
+    st_str_printf(out,
+                  "#pragma HLS BIND_STORAGE variable=window type=ram_s2p "
+                  "impl=%s\n",
+                  impl);
+  int64_t most =
+      k->fill_token > k->drain_token ? k->fill_token : k->drain_token;
   if (!k->words && most > 1 && k->c->memory != ST_MEM_REG)
-    st_str_printf(out, "#pragma HLS ARRAY_PARTITION variable=window cyclic "
-                  "factor=%" PRId64 " dim=2\n", most);
+    st_str_printf(out,
+                  "#pragma HLS ARRAY_PARTITION variable=window cyclic "
+                  "factor=%" PRId64 " dim=2\n",
+                  most);
   if (!k->words) {
     put_offsets(out, k, "fill_at", &k->c->fill, k->fill_token);
     put_offsets(out, k, "drain_at", &k->c->drain, k->drain_token);
@@ -127,24 +132,24 @@ static void declare_window(StStr *out, const Converter *k) {
 }
 
 static void declare_state(StStr *out, const Converter *k) {
-  StHlsNest shared =
-      st_hls_nest(k->plan, "w", k->c->shared, k->c->fill.loop);
+  StHlsNest shared = st_hls_nest(k->plan, "w", k->c->shared, k->c->fill.loop);
   st_str_printf(out, "  const int64_t windows = %s;\n",
                 st_hls_nest_beats(&shared));
   st_str_printf(out, "  const int64_t fill_window = %s;\n",
                 st_hls_nest_beats(&k->fill));
   st_str_printf(out, "  const int64_t drain_window = %s;\n",
                 st_hls_nest_beats(&k->drain));
+  st_str_printf(
+      out, "  const int64_t fill_all = windows * fill_window;\n"
+           "  const int64_t drain_all = windows * drain_window;\n"
+           "  int64_t filled = 0, drained = 0; // tokens\n"
+           "  int64_t full = 0;                // windows filled\n"
+           "  int64_t done = drain_window == 0 ? windows : 0; // drained\n"
+           "  int64_t in_fill = 0, in_drain = 0; // tokens of this window\n"
+           "  int64_t before = 0; // tokens of the windows before\n"
+           "  int32_t fill_bank = 0, drain_bank = 0;\n");
   st_str_printf(out,
-                "  const int64_t fill_all = windows * fill_window;\n"
-                "  const int64_t drain_all = windows * drain_window;\n"
-                "  int64_t filled = 0, drained = 0; // tokens\n"
-                "  int64_t full = 0;                // windows filled\n"
-                "  int64_t done = drain_window == 0 ? windows : 0; // drained\n"
-                "  int64_t in_fill = 0, in_drain = 0; // tokens of this window\n"
-                "  int64_t before = 0; // tokens of the windows before\n"
-                "  int32_t fill_bank = 0, drain_bank = 0;\n");
-  st_str_printf(out, "  int64_t seen[%d] = {}; // filled, some iterations ago\n",
+                "  int64_t seen[%d] = {}; // filled, some iterations ago\n",
                 k->delay);
   st_str_printf(out,
                 "#pragma HLS ARRAY_PARTITION variable=seen complete dim=0\n");

@@ -107,8 +107,9 @@ static void put_expr(StStr *s, StArena *a, const StOp *op, int i, bool inner) {
   } else {
     bool compare = e->kind == ST_X_CMPF || e->kind == ST_X_CMPI;
     bool table = e->kind == ST_X_EXTRACT;
-    st_str_printf(s, "%s(", compare ? st_predicate_name(e->pred)
-                                    : st_scalar_name(e->kind));
+    st_str_printf(s, "%s(",
+                  compare ? st_predicate_name(e->pred)
+                          : st_scalar_name(e->kind));
     if (table)
       st_str_printf(s, "in%d", e->operand);
     int count = table ? e->nindices : 3;

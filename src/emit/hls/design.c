@@ -6,7 +6,8 @@
 
 #include "emit/hls/text.h"
 
-/* ---- design.cpp ------------------------------------------------------------- */
+/* ---- design.cpp -------------------------------------------------------------
+ */
 
 static const char *argument_role(StRole r) {
   switch (r) {
@@ -50,8 +51,7 @@ static void put_shape(StStr *out, const StModule *m, const char *name, int k,
   st_str_printf(out, "static const st_extent %s%d[] = {", name, k);
   for (int i = 0; i < port->rank; i++) {
     StSym s = port->shape[i];
-    st_str_printf(out,
-                  "%s{%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "}",
+    st_str_printf(out, "%s{%" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64 "}",
                   i ? ", " : "", s.c, s.p, s.t, st_hls_allocated(m, s));
   }
   st_str_printf(out, "};\n");
@@ -121,19 +121,19 @@ static void put_memories(StStr *out, const StHlsPlan *p) {
 
 void st_hls_design_cpp(StStr *out, const StHlsPlan *p) {
   st_str_printf(out, "#include \"design.h\"\n\n");
-  st_str_printf(out,
-                "const int st_nargs = %d, st_nrets = %d;\n"
-                "const int st_nmemories = %d, st_npointers = %d;\n"
-                "const int64_t st_ctx = %" PRId64 ", st_chunk = %" PRId64
-                ";\n\n",
-                p->m->arg.n, p->m->ret.n, p->memory.n, p->port.n, p->m->ctx,
-                p->m->chunk);
+  st_str_printf(
+      out,
+      "const int st_nargs = %d, st_nrets = %d;\n"
+      "const int st_nmemories = %d, st_npointers = %d;\n"
+      "const int64_t st_ctx = %" PRId64 ", st_chunk = %" PRId64 ";\n\n",
+      p->m->arg.n, p->m->ret.n, p->memory.n, p->port.n, p->m->ctx, p->m->chunk);
   put_ports(out, p);
   st_str_printf(out, "\n");
   put_memories(out, p);
 }
 
-/* ---- csim/call.cpp ------------------------------------------------------------ */
+/* ---- csim/call.cpp
+ * ------------------------------------------------------------ */
 
 static void put_depths(StStr *out, const StHlsPlan *p) {
   for (int i = 0; i < p->nprocesses; i++) {
@@ -145,7 +145,8 @@ static void put_depths(StStr *out, const StHlsPlan *p) {
 }
 
 void st_hls_call_cpp(StStr *out, const StHlsPlan *p) {
-  st_str_printf(out, "// The top function's arguments and the depths of its "
+  st_str_printf(out,
+                "// The top function's arguments and the depths of its "
                 "FIFOs.\n"
                 "#include \"call.h\"\n\n#include <string.h>\n\n"
                 "#include \"accelerator.h\"\n\n"
@@ -155,20 +156,22 @@ void st_hls_call_cpp(StStr *out, const StHlsPlan *p) {
     st_str_printf(out, "static_cast<%s>(pointer[%d]),\n              ",
                   st_hls_pointer_type(p, &p->port.at[i]), i);
   st_str_printf(out, "P, T);\n}\n\nstatic const struct {\n"
-                "  const char *name;\n  size_t depth;\n} depths[] = {\n");
+                     "  const char *name;\n  size_t depth;\n} depths[] = {\n");
   put_depths(out, p);
   st_str_printf(out, "};\n\nsize_t st_csim_depth(const char *name) {\n"
-                "  for (const auto &d : depths)\n"
-                "    if (!strcmp(d.name, name))\n"
-                "      return d.depth;\n"
-                "  return 0;\n}\n");
+                     "  for (const auto &d : depths)\n"
+                     "    if (!strcmp(d.name, name))\n"
+                     "      return d.depth;\n"
+                     "  return 0;\n}\n");
 }
 
-/* ---- for the card ----------------------------------------------------------- */
+/* ---- for the card -----------------------------------------------------------
+ */
 
 void st_hls_link_cfg(StStr *out, const StHlsPlan *p) {
   const char *kind = p->t->memory.kind == ST_STORAGE_DDR ? "DDR" : "HBM";
-  st_str_printf(out, "# %s on %s\n[connectivity]\nnk=accelerator:1:accelerator_1\n",
+  st_str_printf(out,
+                "# %s on %s\n[connectivity]\nnk=accelerator:1:accelerator_1\n",
                 p->m->name, p->t->name);
   for (int i = 0; i < p->port.n; i++) {
     const StHlsPort *port = &p->port.at[i];
@@ -179,6 +182,5 @@ void st_hls_link_cfg(StStr *out, const StHlsPlan *p) {
 }
 
 void st_hls_design_mk(StStr *out, const StHlsPlan *p) {
-  st_str_printf(out, "PART = %s\nMHZ ?= %.0f\n", p->t->part,
-                p->t->clock_mhz);
+  st_str_printf(out, "PART = %s\nMHZ ?= %.0f\n", p->t->part, p->t->clock_mhz);
 }

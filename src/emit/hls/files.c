@@ -32,8 +32,7 @@
           ".previous\n");
 ASSETS(DECLARE)
 
-#define ENTRY(id, path, name)                                                  \
-  {name, st_hls_file_##id, st_hls_file_##id##_end},
+#define ENTRY(id, path, name) {name, st_hls_file_##id, st_hls_file_##id##_end},
 
 const StHlsAsset *st_hls_assets(int *n) {
   static const StHlsAsset assets[] = {ASSETS(ENTRY)};

@@ -54,8 +54,10 @@ static Files make(StHlsPlan *p) {
 const StHlsFile *st_hls_files(StArena *a, const StModule *m, const StTarget *t,
                               int *n, StDiag *diag) {
   if (t->memory.kind == ST_STORAGE_ONCHIP) {
-    st_error(diag, (StLoc){0}, "target %s has no memory for an HLS kernel: "
-             "choose a target with HBM or DDR", t->name);
+    st_error(diag, (StLoc){0},
+             "target %s has no memory for an HLS kernel: "
+             "choose a target with HBM or DDR",
+             t->name);
     return NULL;
   }
   StHlsPlan *p = st_hls_plan(a, m, t, diag);
@@ -65,14 +67,13 @@ const StHlsFile *st_hls_files(StArena *a, const StModule *m, const StTarget *t,
   *n = files.n;
   for (int i = 0; i < files.n; i++)
     if (!strcmp(files.at[i].name, ST_HLS_MARKER) &&
-        !st_hls_lint_text(files.at[i].name, files.at[i].data,
-                          files.at[i].size, diag))
+        !st_hls_lint_text(files.at[i].name, files.at[i].data, files.at[i].size,
+                          diag))
       return NULL;
   return files.at;
 }
 
-bool st_hls_write(const StHlsFile *file, int n, const char *dir,
-                  StDiag *diag) {
+bool st_hls_write(const StHlsFile *file, int n, const char *dir, StDiag *diag) {
   StDirTx *tx = st_dirtx_begin(dir, ST_HLS_MARKER, diag);
   if (!tx)
     return false;

@@ -22,7 +22,8 @@ typedef struct {
   bool accumulates; /* a reduction loop has more than one trip */
 } Kernel;
 
-/* ---- lanes ------------------------------------------------------------------ */
+/* ---- lanes ------------------------------------------------------------------
+ */
 
 /* table[lane] as an expression of l0, l1, ..; lanes for which it is -1 do not
  * matter. NULL if it is not a sum of multiples. */
@@ -114,7 +115,8 @@ static const char **dims(const Kernel *k) {
   return r;
 }
 
-/* ---- ports ------------------------------------------------------------------ */
+/* ---- ports ------------------------------------------------------------------
+ */
 
 static bool is_stream(const StValue *v) { return v->type.order != NULL; }
 
@@ -144,8 +146,9 @@ static void fetch_inputs(StStr *out, const Kernel *k) {
     if (k->in[i].guard_loop >= 0) {
       st_str_printf(out, "    const bool g%d = %s;\n", i,
                     guard_text(k, &k->in[i]));
-      when = !strcmp(when, "true") ? st_arena_printf(k->a, "g%d", i)
-                                   : st_arena_printf(k->a, "g%d && %s", i, when);
+      when = !strcmp(when, "true")
+                 ? st_arena_printf(k->a, "g%d", i)
+                 : st_arena_printf(k->a, "g%d && %s", i, when);
     }
     if (strcmp(when, "true"))
       st_str_printf(out, "    if (%s)\n  ", when);
@@ -187,7 +190,8 @@ static const char **tables(const Kernel *k) {
   return r;
 }
 
-/* ---- results ---------------------------------------------------------------- */
+/* ---- results ----------------------------------------------------------------
+ */
 
 static StDtype out_dtype(const Kernel *k, int r) {
   return k->nest->body.at[k->nest->out[r].yield].dtype;
@@ -235,7 +239,8 @@ static bool is_identity(const int *at, int n) {
   return true;
 }
 
-/* ---- folds ------------------------------------------------------------------ */
+/* ---- folds ------------------------------------------------------------------
+ */
 
 /* Accumulators of a kernel: a slot for each position of the parallel loops
  * inside the outermost reduction loop, at the largest trips. */
@@ -249,8 +254,8 @@ static int64_t slots(const Kernel *k, const char **position) {
     coef[l] = n;
     n *= st_sym_max(k->nest->loop[l].trip, m->ctx, m->chunk);
   }
-  *position = st_hls_sum(k->a, st_sym_const(0), k->nest->nloops, coef,
-                         k->loops.index);
+  *position =
+      st_hls_sum(k->a, st_sym_const(0), k->nest->nloops, coef, k->loops.index);
   return n;
 }
 
@@ -263,15 +268,18 @@ static void declare_folds(StStr *out, const Kernel *k) {
   for (int r = 0; r < k->op->nresults && k->accumulates; r++) {
     st_str_printf(out, "  static %s acc%d[%" PRId64 "][%d];\n",
                   st_hls_scalar(out_dtype(k, r)), r, n, k->info.par_lanes);
-    st_str_printf(out,
-                  "#pragma HLS ARRAY_PARTITION variable=acc%d complete dim=2\n",
-                  r);
+    st_str_printf(
+        out, "#pragma HLS ARRAY_PARTITION variable=acc%d complete dim=2\n", r);
     if (n <= 16)
-      st_str_printf(out, "#pragma HLS ARRAY_PARTITION variable=acc%d complete "
-                    "dim=1\n", r);
+      st_str_printf(out,
+                    "#pragma HLS ARRAY_PARTITION variable=acc%d complete "
+                    "dim=1\n",
+                    r);
     if (distance > 1 && n > 1)
-      st_str_printf(out, "#pragma HLS DEPENDENCE variable=acc%d inter RAW "
-                    "distance=%" PRId64 " true\n", r, distance);
+      st_str_printf(out,
+                    "#pragma HLS DEPENDENCE variable=acc%d inter RAW "
+                    "distance=%" PRId64 " true\n",
+                    r, distance);
   }
 }
 
@@ -314,7 +322,8 @@ static void fold_all(StStr *out, const Kernel *k) {
     fold(out, k, r);
 }
 
-/* ---- the whole -------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------
+ */
 
 static void yield(StStr *out, const Kernel *k, int pad, const char *const *to) {
   for (int r = 0; r < k->op->nresults; r++) {
@@ -332,9 +341,9 @@ static const char **targets(StStr *out, const Kernel *k) {
     const StPortInfo *port = &k->out[r];
     if (!k->info.reduces) {
       const char *name = st_arena_printf(k->a, "to%d", r);
-      to[r] = st_arena_printf(
-          k->a, "r%d[%s]", r,
-          lookup(out, k, name, port->lane_elem, port->nlanes));
+      to[r] =
+          st_arena_printf(k->a, "r%d[%s]", r,
+                          lookup(out, k, name, port->lane_elem, port->nlanes));
       continue;
     }
     const char *p = linear(k, k->info.par_of_lane, port->nlanes);
@@ -355,7 +364,10 @@ static void declare_parts(StStr *out, const Kernel *k) {
 }
 
 static Kernel prepare(const StHlsPlan *plan, const StHlsProcess *p) {
-  Kernel k = {.plan = plan, .process = p, .a = plan->a, .op = p->op,
+  Kernel k = {.plan = plan,
+              .process = p,
+              .a = plan->a,
+              .op = p->op,
               .nest = &p->op->u.nest};
   k.loops = st_hls_nest(plan, "i", k.nest->nloops, k.nest->loop);
   k.info = st_kernel_info(k.a, k.op);
@@ -373,7 +385,10 @@ static Kernel prepare(const StHlsPlan *plan, const StHlsProcess *p) {
 
 void st_hls_kernel(StStr *out, const StHlsPlan *plan, const StHlsProcess *p) {
   Kernel k = prepare(plan, p);
-  StHlsBody body = {.a = k.a, .nest = k.nest, .op = k.op, .dim = dims(&k),
+  StHlsBody body = {.a = k.a,
+                    .nest = k.nest,
+                    .op = k.op,
+                    .dim = dims(&k),
                     .table = tables(&k)};
   declare_inputs(out, &k);
   declare_folds(out, &k);

@@ -18,8 +18,7 @@ const StHlsRule *st_hls_rules(int *n) {
        "UG1399, Limitations of Control-Driven Task-Level Parallelism"},
       {"HLS-6", "data flows forward, except between tasks",
        "UG1399, Tasks and Dataflow; UG1448 214-169"},
-      {"HLS-7", "a task has streams only",
-       "UG1399, Tasks and Dataflow"},
+      {"HLS-7", "a task has streams only", "UG1399, Tasks and Dataflow"},
       {"HLS-8", "a process returns nothing and its loops have one exit",
        "UG1399, Limitations of Control-Driven Task-Level Parallelism"},
       {"HLS-9", "an m_axi bundle belongs to one process",
@@ -33,20 +32,25 @@ const StHlsRule *st_hls_rules(int *n) {
   return rules;
 }
 
-/* ---- streams ---------------------------------------------------------------- */
+/* ---- streams ----------------------------------------------------------------
+ */
 
 static bool check_stream(const StModule *m, const StValue *v, int readers,
                          StDiag *diag) {
   (void)m;
   const char *name = v->name ? v->name : "";
   if (readers != 1) {
-    st_error(diag, v->def->loc, "HLS-1: stream %d %s has %d consumers, must "
-             "have one", v->id, name, readers);
+    st_error(diag, v->def->loc,
+             "HLS-1: stream %d %s has %d consumers, must "
+             "have one",
+             v->id, name, readers);
     return false;
   }
   if (v->depth < 1) {
-    st_error(diag, v->def->loc, "HLS-3: stream %d %s has no depth: run "
-             "size-fifos", v->id, name);
+    st_error(diag, v->def->loc,
+             "HLS-3: stream %d %s has no depth: run "
+             "size-fifos",
+             v->id, name);
     return false;
   }
   return true;
@@ -74,7 +78,8 @@ static bool check_cycles(StArena *a, const StModule *m, StDiag *diag) {
     const StOp *op = m->op.at[i];
     if (!cyclic[component[i]] || !st_hls_touches_memory(op))
       continue;
-    st_error(diag, op->loc, "HLS-2: %s %d touches memory and depends on "
+    st_error(diag, op->loc,
+             "HLS-2: %s %d touches memory and depends on "
              "itself: neither a task nor a function of the region can do that",
              st_op_name(op->kind), op->id);
     ok = false;
@@ -82,7 +87,8 @@ static bool check_cycles(StArena *a, const StModule *m, StDiag *diag) {
   return ok;
 }
 
-/* ---- memories --------------------------------------------------------------- */
+/* ---- memories ---------------------------------------------------------------
+ */
 
 static const int *list_of(const StOp *op, int *n) {
   if (op->kind == ST_OP_STORE) {
@@ -101,8 +107,8 @@ static bool check_writers(StArena *a, const StModule *m, StDiag *diag) {
     const StOp *op = m->op.at[i];
     int n;
     bool store = op->kind == ST_OP_STORE;
-    if (!store && (op->kind != ST_OP_LOAD ||
-                   op->operand[0]->def->kind != ST_OP_ARG))
+    if (!store &&
+        (op->kind != ST_OP_LOAD || op->operand[0]->def->kind != ST_OP_ARG))
       continue;
     const int *list = list_of(op, &n);
     for (int k = 0; k < n; k++) {
@@ -129,7 +135,8 @@ static bool check_writers(StArena *a, const StModule *m, StDiag *diag) {
   return ok;
 }
 
-/* ---- what the text can say --------------------------------------------------- */
+/* ---- what the text can say
+ * --------------------------------------------------- */
 
 static bool check_type(const StOp *op, const StType *t, StDiag *diag) {
   if (t->dtype != ST_F64)
@@ -145,9 +152,10 @@ static bool check_ops(const StModule *m, StDiag *diag) {
     const StOp *op = m->op.at[i];
     bool stored = op->kind == ST_OP_ARG || op->kind == ST_OP_CONST;
     if (!stored && !st_hls_is_process(op)) {
-      st_error(diag, op->loc, "HLS-11: %s %d is not an operation between "
-               "streams: run the passes up to stream", st_op_name(op->kind),
-               op->id);
+      st_error(diag, op->loc,
+               "HLS-11: %s %d is not an operation between "
+               "streams: run the passes up to stream",
+               st_op_name(op->kind), op->id);
       return false;
     }
     for (int r = 0; r < op->nresults; r++)

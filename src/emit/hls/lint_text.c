@@ -40,7 +40,8 @@ typedef struct {
   ST_VEC(Call) call;
 } Lint;
 
-/* ---- reading ---------------------------------------------------------------- */
+/* ---- reading ----------------------------------------------------------------
+ */
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
 
@@ -128,12 +129,13 @@ static void report(Lint *l, const char *at, const char *rule, Span name,
   int line = 1;
   for (const char *p = l->text; p < at; p++)
     line += *p == '\n';
-  st_error(l->diag, (StLoc){l->file, line, 0}, "%s: %.*s %s", rule,
-           (int)name.n, name.at, what);
+  st_error(l->diag, (StLoc){l->file, line, 0}, "%s: %.*s %s", rule, (int)name.n,
+           name.at, what);
   l->ok = false;
 }
 
-/* ---- functions -------------------------------------------------------------- */
+/* ---- functions --------------------------------------------------------------
+ */
 
 /* Every "static TYPE name(" at the start of a line. */
 static void read_functions(Lint *l) {
@@ -148,7 +150,8 @@ static void read_functions(Lint *l) {
     Span head = trim((Span){rest.at, (size_t)(open - rest.at)});
     Function f = {.name = last_word(head), .is_void = starts(head, "void ")};
     f.parameters = inside(l, open);
-    Span after = {f.parameters.at, (size_t)(l->text + l->size - f.parameters.at)};
+    Span after = {f.parameters.at,
+                  (size_t)(l->text + l->size - f.parameters.at)};
     const char *brace = find(after, "{");
     if (!brace)
       return;
@@ -168,10 +171,9 @@ static const Function *function_named(const Lint *l, Span name) {
 static bool uses(const Function *f, Span parameter, const char *access) {
   Span rest = f->body;
   while (rest.n > parameter.n) {
-    bool hit = !memcmp(rest.at, parameter.at, parameter.n) &&
-               !is_word(rest.at[-1]) &&
-               starts((Span){rest.at + parameter.n, rest.n - parameter.n},
-                      access);
+    bool hit =
+        !memcmp(rest.at, parameter.at, parameter.n) && !is_word(rest.at[-1]) &&
+        starts((Span){rest.at + parameter.n, rest.n - parameter.n}, access);
     if (hit)
       return true;
     rest.at++;
@@ -186,21 +188,23 @@ static bool is_stream(Span parameter) {
 
 static bool is_pointer(Span parameter) { return find(parameter, "*") != NULL; }
 
-/* ---- the region --------------------------------------------------------------- */
+/* ---- the region
+ * --------------------------------------------------------------- */
 
 static void add_stream(Lint *l, Span statement) {
   const char *open = find(statement, "(");
   size_t n = open ? (size_t)(open - statement.at) : statement.n;
-  Stream s = {.name = last_word((Span){statement.at, n}), .writer = -1,
-              .reader = -1};
+  Stream s = {
+      .name = last_word((Span){statement.at, n}), .writer = -1, .reader = -1};
   st_vec_push(l->a, &l->stream, s);
 }
 
 static void add_call(Lint *l, Span statement, bool task) {
   const char *open = find(statement, "(");
   Span list = inside(l, open), first;
-  Call c = {.task = task, .name = last_word((Span){
-                statement.at, (size_t)(open - statement.at)})};
+  Call c = {.task = task,
+            .name =
+                last_word((Span){statement.at, (size_t)(open - statement.at)})};
   if (task || same(c.name, span("ST_PROCESS"))) {
     next_part(&list, &first);
     c.name = first;
@@ -219,8 +223,8 @@ static void read_statement(Lint *l, Span s) {
   const char *open = find(s, "(");
   bool plain = open && is_word(open[-1]) &&
                last_word((Span){s.at, (size_t)(open - s.at)}).at == s.at;
-  static const char *const words[] = {"if", "for", "while", "do", "switch",
-                                      "return", "goto"};
+  static const char *const words[] = {"if",     "for",    "while", "do",
+                                      "switch", "return", "goto"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
     if (find_word(s, words[i])) {
       report(l, s.at, "HLS-5", span(words[i]), "is in the dataflow region");
@@ -285,7 +289,8 @@ static void read_region(Lint *l, Span body) {
   }
 }
 
-/* ---- rules -------------------------------------------------------------------- */
+/* ---- rules
+ * -------------------------------------------------------------------- */
 
 static void connect(Lint *l, int call, Span parameter, Span argument) {
   const Call *c = &l->call.at[call];
@@ -335,9 +340,7 @@ static void check_stream(Lint *l, const Stream *s) {
            "goes back, and not from a task to a task");
 }
 
-static bool has_pointer(const Function *f) {
-  return is_pointer(f->parameters);
-}
+static bool has_pointer(const Function *f) { return is_pointer(f->parameters); }
 
 static void check_function(Lint *l, const Function *f) {
   static const char *const exits[] = {"break", "goto", "return"};
@@ -372,11 +375,16 @@ static void check_bundles(Lint *l, Span body) {
 bool st_hls_lint_text(const char *file, const char *text, size_t size,
                       StDiag *diag) {
   StArena *a = st_arena_new();
-  Lint l = {.file = file, .text = text, .size = size, .a = a, .diag = diag,
+  Lint l = {.file = file,
+            .text = text,
+            .size = size,
+            .a = a,
+            .diag = diag,
             .ok = true};
   st_diag_add_source(diag, file, text, size);
   read_functions(&l);
-  const char *top = find((Span){text, size}, "\nextern \"C\" void accelerator(");
+  const char *top =
+      find((Span){text, size}, "\nextern \"C\" void accelerator(");
   const char *open = top ? strchr(top, '{') : NULL;
   if (open) {
     Span body = inside(&l, open);

@@ -40,8 +40,8 @@ static Walk merged(StArena *a, const StItensor *o, const StHlsAddress *at,
 }
 
 /* offset[e] as a function of e: "e" where elements are side by side. */
-static const char *element_offset(StStr *out, StArena *a, const StHlsAddress *at,
-                                  int64_t n) {
+static const char *element_offset(StStr *out, StArena *a,
+                                  const StHlsAddress *at, int64_t n) {
   bool dense = true;
   for (int64_t e = 0; e < n; e++)
     dense &= at->offset[e] == e;
@@ -93,8 +93,9 @@ static const char *fetch_index(StStr *out, const StHlsPlan *plan,
   StSym n = op->operand[0]->type.shape[op->u.load.gather];
   if (strcmp(when, "true"))
     st_str_printf(out, "    if (%s)\n  ", when);
-  st_str_printf(out, "    index = in1.read()[0];\n"
-                     "    const bool inside = index >= 0 && index < %s;\n",
+  st_str_printf(out,
+                "    index = in1.read()[0];\n"
+                "    const bool inside = index >= 0 && index < %s;\n",
                 st_hls_sym(a, n));
   return st_arena_printf(a, "%" PRId64 " * (inside ? index : 0) + %s",
                          at->gather, address);
@@ -125,8 +126,9 @@ void st_hls_load(StStr *out, const StHlsPlan *plan, const StHlsProcess *p) {
     address = fetch_index(out, plan, op, &nest, &at, address);
   if (at.word > 1) {
     const char *token = st_hls_token(a, op->result[0]);
-    st_str_printf(out, gathers ? "    out0.write(inside ? %s[%s] : %s());\n"
-                               : "    out0.write(%s[%s]);\n",
+    st_str_printf(out,
+                  gathers ? "    out0.write(inside ? %s[%s] : %s());\n"
+                          : "    out0.write(%s[%s]);\n",
                   name, address, token);
   } else {
     st_str_printf(out, "    %s r0;\n", st_hls_token(a, op->result[0]));

@@ -93,7 +93,8 @@ int *st_hls_components(StArena *a, const StModule *m, bool **cyclic) {
   return s.component;
 }
 
-/* ---- processes ------------------------------------------------------------ */
+/* ---- processes ------------------------------------------------------------
+ */
 
 static const char *kind_verb(const StOp *op) {
   switch (op->kind) {
@@ -143,14 +144,17 @@ static void plan_processes(StHlsPlan *p) {
     bool memory = st_hls_touches_memory(op);
     bool source = op->kind == ST_OP_LOAD && !cyclic[c];
     p->process_of_op[op->id] = p->nprocesses;
-    p->process[p->nprocesses++] = (StHlsProcess){
-        .op = op, .name = with_ident(p->a, head, op->id, op->name),
-        .task = p->has_tasks && !memory && !source, .component = c,
-        .cyclic = cyclic[c]};
+    p->process[p->nprocesses++] =
+        (StHlsProcess){.op = op,
+                       .name = with_ident(p->a, head, op->id, op->name),
+                       .task = p->has_tasks && !memory && !source,
+                       .component = c,
+                       .cyclic = cyclic[c]};
   }
 }
 
-/* ---- memories ------------------------------------------------------------- */
+/* ---- memories -------------------------------------------------------------
+ */
 
 int64_t st_hls_allocated(const StModule *m, StSym extent) {
   return extent.p ? m->ctx * extent.p + extent.c
@@ -200,8 +204,10 @@ static int argument_memory(StHlsPlan *p, const StOp *op, StIndexList list,
       return i;
     if (port->role == ST_ROLE_CACHE &&
         overlaps(memory->arg, memory->count, list.index, list.n)) {
-      st_error(diag, op->loc, "cache %s is part of two lists of layers: it "
-               "would need two memories", port->name);
+      st_error(diag, op->loc,
+               "cache %s is part of two lists of layers: it "
+               "would need two memories",
+               port->name);
       return -1;
     }
   }

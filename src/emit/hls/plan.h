@@ -9,11 +9,11 @@
 
 typedef struct {
   const StOp *op;
-  const char *name; /* of the function */
-  bool task;        /* hls::task; else a function that the region calls */
-  int component;    /* of the graph; equal: they feed back into each other */
-  bool cyclic;      /* its component has a cycle */
-  const char *body; /* C++ of its function, without the braces */
+  const char *name;    /* of the function */
+  bool task;           /* hls::task; else a function that the region calls */
+  int component;       /* of the graph; equal: they feed back into each other */
+  bool cyclic;         /* its component has a cycle */
+  const char *body;    /* C++ of its function, without the braces */
   bool uses_p, uses_t; /* the body names P, T */
 } StHlsProcess;
 
@@ -31,9 +31,9 @@ typedef struct {
   const StOp *op; /* LOAD, STORE, or KERNEL with a table */
   int operand;    /* KERNEL: which */
   const char *name;
-  int memory;     /* index */
-  int channel;    /* -1 not decided */
-  int word;       /* elements that the pointer's type has */
+  int memory;  /* index */
+  int channel; /* -1 not decided */
+  int word;    /* elements that the pointer's type has */
 } StHlsPort;
 
 typedef struct {
@@ -76,7 +76,7 @@ int64_t st_hls_allocated(const StModule *m, StSym extent);
  * words of `word` elements (1: element e of the token is offset[e] further). */
 typedef struct {
   StSym base;
-  int64_t *step;   /* [loops of the stream] */
+  int64_t *step; /* [loops of the stream] */
   int word;
   int64_t *offset; /* [elements of a token] */
   int64_t gather;  /* LOAD: elements (words) by which an index advances */

@@ -68,7 +68,8 @@ void st_hls_process_write(const StHlsPlan *plan, StHlsProcess *p) {
   st_str_free(&out);
 }
 
-/* ---- comments --------------------------------------------------------------- */
+/* ---- comments ---------------------------------------------------------------
+ */
 
 static const char *order_text(StArena *a, const StItensor *o) {
   const char *r = "tokens of ";
@@ -127,7 +128,8 @@ static const char *describe(const StHlsPlan *plan, const StOp *op) {
   }
 }
 
-/* ---- definitions ------------------------------------------------------------ */
+/* ---- definitions ------------------------------------------------------------
+ */
 
 static const char *pointer(const StHlsPlan *plan, const StHlsPort *port) {
   return st_arena_printf(plan->a, "%s%s", st_hls_pointer_type(plan, port),

@@ -128,11 +128,10 @@ void st_hls_comment(StStr *out, const char *text) {
   }
 }
 
-/* ---- loops over beats ------------------------------------------------------- */
+/* ---- loops over beats -------------------------------------------------------
+ */
 
-static bool is_once(StSym trip) {
-  return st_sym_eq(trip, st_sym_const(1));
-}
+static bool is_once(StSym trip) { return st_sym_eq(trip, st_sym_const(1)); }
 
 StHlsNest st_hls_nest(const StHlsPlan *p, const char *prefix, int nloops,
                       const StLoop *loop) {
@@ -236,8 +235,8 @@ const char *st_hls_nest_last(const StHlsNest *n, const bool *which) {
   const char *r = "";
   for (int l = 0; l < n->nloops; l++)
     if (which[l] && strcmp(n->index[l], "0")) {
-      const char *end = st_hls_sym_text(
-          n->a, st_sym_add(n->loop[l].trip, st_sym_const(-1)));
+      const char *end =
+          st_hls_sym_text(n->a, st_sym_add(n->loop[l].trip, st_sym_const(-1)));
       r = conjunction(n->a, r,
                       st_arena_printf(n->a, "%s == %s", n->index[l], end));
     }

@@ -8,8 +8,8 @@
 /* A C identifier made of at most 24 characters of a name; "" if NULL. */
 const char *st_hls_ident(StArena *a, const char *name);
 
-const char *st_hls_element(StDtype t);       /* "float", "st_f16", "int8_t" */
-const char *st_hls_scalar(StDtype t);        /* of a body: float bool int64_t */
+const char *st_hls_element(StDtype t); /* "float", "st_f16", "int8_t" */
+const char *st_hls_scalar(StDtype t);  /* of a body: float bool int64_t */
 const char *st_hls_token(StArena *a, const StValue *v); /* "st_vec<float, 8>" */
 /* A value of a body from an element, and back. */
 const char *st_hls_from_element(StArena *a, StDtype t, const char *element);
@@ -25,7 +25,8 @@ const char *st_hls_sum(StArena *a, StSym base, int n, const int64_t *coef,
 /* What follows the first line is indented by two; lines of at most 80. */
 void st_hls_comment(StStr *out, const char *text);
 
-/* ---- loops over beats ------------------------------------------------------ */
+/* ---- loops over beats ------------------------------------------------------
+ */
 
 /* All loops of a process as one loop over its beats, so that a pipeline never
  * drains in between; i0, i1, ... are counters. */
@@ -44,7 +45,8 @@ StHlsNest st_hls_nest(const StHlsPlan *p, const char *prefix, int nloops,
 const char *st_hls_nest_beats(const StHlsNest *n);
 void st_hls_nest_counters(StStr *out, const StHlsNest *n);
 /* `for (...) {` with its pragmas. */
-void st_hls_nest_open(StStr *out, const StHlsNest *n, int ii, const char *style);
+void st_hls_nest_open(StStr *out, const StHlsNest *n, int ii,
+                      const char *style);
 /* Advances the counters, `pad` spaces deep. */
 void st_hls_nest_advance(StStr *out, const StHlsNest *n, int pad);
 /* A condition: loops from `level` inward are all at 0; "true" */

@@ -11,10 +11,9 @@
 
 const char *st_hls_pointer_type(const StHlsPlan *p, const StHlsPort *port) {
   const char *element = st_hls_element(p->memory.at[port->memory].dtype);
-  const char *type =
-      port->word > 1 ? st_arena_printf(p->a, "st_vec<%s, %d>", element,
-                                       port->word)
-                     : element;
+  const char *type = port->word > 1 ? st_arena_printf(p->a, "st_vec<%s, %d>",
+                                                      element, port->word)
+                                    : element;
   bool reads = port->op->kind != ST_OP_STORE;
   return st_arena_printf(p->a, "%s%s *", reads ? "const " : "", type);
 }
@@ -28,20 +27,25 @@ static void put_prototype(StStr *out, const StHlsPlan *p) {
 }
 
 void st_hls_accelerator_h(StStr *out, const StHlsPlan *p) {
-  st_str_printf(out, "// The accelerator of %s. One call is one step: T tokens "
-                "after P.\n", p->m->name);
+  st_str_printf(out,
+                "// The accelerator of %s. One call is one step: T tokens "
+                "after P.\n",
+                p->m->name);
   st_str_printf(out, "#ifndef ST_ACCELERATOR_H\n#define ST_ACCELERATOR_H\n\n"
-                "#include \"st_hls.h\"\n\nextern \"C\" ");
+                     "#include \"st_hls.h\"\n\nextern \"C\" ");
   put_prototype(out, p);
   st_str_printf(out, ";\n\n#endif\n");
 }
 
-/* ---- the region ------------------------------------------------------------- */
+/* ---- the region -------------------------------------------------------------
+ */
 
 static void put_interfaces(StStr *out, const StHlsPlan *p) {
   for (int i = 0; i < p->port.n; i++)
-    st_str_printf(out, "#pragma HLS INTERFACE m_axi port=%s offset=slave "
-                  "bundle=%s\n", p->port.at[i].name, p->port.at[i].name);
+    st_str_printf(out,
+                  "#pragma HLS INTERFACE m_axi port=%s offset=slave "
+                  "bundle=%s\n",
+                  p->port.at[i].name, p->port.at[i].name);
   st_str_printf(out, "#pragma HLS DATAFLOW\n");
 }
 
@@ -69,7 +73,8 @@ static void put_streams(StStr *out, const StHlsPlan *p) {
     const StHlsProcess *q = &p->process[i];
     if (!q->task)
       continue;
-    st_str_printf(out, "  hls_thread_local hls::stream<st_step> "
+    st_str_printf(out,
+                  "  hls_thread_local hls::stream<st_step> "
                   "step%d(\"step%d\");\n"
                   "#pragma HLS STREAM variable=step%d depth=2\n",
                   q->op->id, q->op->id, q->op->id);
@@ -133,11 +138,14 @@ static void put_control(StStr *out, const StHlsPlan *p, bool call) {
 }
 
 void st_hls_accelerator_cpp(StStr *out, const StHlsPlan *p) {
-  st_hls_comment(out, st_arena_printf(
-      p->a, "%s as a dataflow region: %d processes%s.", p->m->name,
-      p->nprocesses,
-      p->has_tasks ? "; streams feed back, so that what does not touch memory "
-                     "is a task" : ""));
+  st_hls_comment(
+      out, st_arena_printf(
+               p->a, "%s as a dataflow region: %d processes%s.", p->m->name,
+               p->nprocesses,
+               p->has_tasks
+                   ? "; streams feed back, so that what does not touch memory "
+                     "is a task"
+                   : ""));
   st_str_printf(out, "#include \"accelerator.h\"\n");
   if (p->rom.n)
     st_str_printf(out, "#include \"rom.h\"\n");
@@ -156,7 +164,8 @@ void st_hls_accelerator_cpp(StStr *out, const StHlsPlan *p) {
   st_str_printf(out, "}\n");
 }
 
-/* ---- constants -------------------------------------------------------------- */
+/* ---- constants --------------------------------------------------------------
+ */
 
 static const char *rom_type(StDtype t) {
   return t == ST_F32 ? "uint32_t" : st_hls_element(t);
@@ -164,8 +173,7 @@ static const char *rom_type(StDtype t) {
 
 static int64_t rom_size(const StOp *op) {
   const StConst *c = &op->u.constant;
-  return c->splat ? c->n
-                  : c->bytes / st_dtype_bytes(op->result[0]->type.dtype);
+  return c->splat ? c->n : c->bytes / st_dtype_bytes(op->result[0]->type.dtype);
 }
 
 static void put_rom(StStr *out, const StHlsPlan *p, const StOp *op,
@@ -177,8 +185,8 @@ static void put_rom(StStr *out, const StHlsPlan *p, const StOp *op,
 
 void st_hls_rom_h(StStr *out, const StHlsPlan *p) {
   st_str_printf(out, "// Constant tensors; floats as their bits.\n"
-                "#ifndef ST_ROM_H\n#define ST_ROM_H\n\n"
-                "#include \"st_hls.h\"\n\n");
+                     "#ifndef ST_ROM_H\n#define ST_ROM_H\n\n"
+                     "#include \"st_hls.h\"\n\n");
   for (int i = 0; i < p->rom.n; i++)
     put_rom(out, p, p->rom.at[i], ";\n");
   st_str_printf(out, "\n#endif\n");
@@ -210,8 +218,8 @@ void st_hls_rom_cpp(StStr *out, const StHlsPlan *p) {
     put_rom(out, p, op, " = {");
     for (int64_t e = 0; e < rom_size(op); e++) {
       st_str_printf(out, "%s", e % 8 ? " " : "\n    ");
-      put_element(out, t, (const uint8_t *)op->u.constant.data +
-                              e * st_dtype_bytes(t));
+      put_element(out, t,
+                  (const uint8_t *)op->u.constant.data + e * st_dtype_bytes(t));
       st_str_printf(out, ",");
     }
     st_str_printf(out, "\n};\n");

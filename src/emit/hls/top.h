@@ -9,8 +9,8 @@ void st_hls_accelerator_h(StStr *out, const StHlsPlan *p);
 void st_hls_accelerator_cpp(StStr *out, const StHlsPlan *p);
 void st_hls_rom_h(StStr *out, const StHlsPlan *p);
 void st_hls_rom_cpp(StStr *out, const StHlsPlan *p);
-void st_hls_design_cpp(StStr *out, const StHlsPlan *p);  /* memories, ports */
-void st_hls_call_cpp(StStr *out, const StHlsPlan *p);    /* for csim */
+void st_hls_design_cpp(StStr *out, const StHlsPlan *p); /* memories, ports */
+void st_hls_call_cpp(StStr *out, const StHlsPlan *p);   /* for csim */
 void st_hls_link_cfg(StStr *out, const StHlsPlan *p);
 void st_hls_design_mk(StStr *out, const StHlsPlan *p);
 
