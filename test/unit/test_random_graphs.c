@@ -10,59 +10,76 @@
 #include "base/str.h"
 #include "check/check.h"
 #include "pass/pass.h"
-#include "sim/time.h"
+#include "sim/sim.h"
 #include "size_module.h"
 
 typedef struct {
   StDiag *diag;
   StArena *arena;
   const StTarget *target;
-  int streams, converters, forks, cycles;
+  int converters, forks, cycles; /* found in the graphs */
+  int stuck, slower;             /* graphs with a fourth of the depths */
 } Setup;
 
-/* Cycles of a step: the end of the last store. */
-static int64_t run(StArena *a, const StProcessNet *net, const int64_t *depth) {
-  StProcessStats *ps = ST_NEW_N(a, StProcessStats, net->nprocesses);
-  StTimer *tm = st_timer_new(a, net);
-  int64_t end = 0;
-  if (!st_timer_run(tm, depth, ps, NULL))
-    return -1;
-  for (int i = 0; i < net->nprocesses; i++) {
-    const StProcess *p = &net->process[i];
-    if (p->kind == ST_PROC_STORE && ps[i].last + p->latency > end)
-      end = ps[i].last + p->latency;
-  }
-  return end;
+/* Cycles of a step; -1 after a deadlock. */
+static int64_t run(StSim *sim, int P, int T) {
+  const StSimResult *r;
+  st_sim_step(sim, NULL, P, T, &r);
+  return r->cycles;
 }
 
+/* At every P and T: no deadlock, and as fast as without limits. */
 static void check_steps(Setup *s, const StModule *m) {
-  StArena *a = st_arena_new();
-  const StTarget *t = s->target;
-  StProcessNet *net = st_process_net(a, m, t->latency.fifo, t->latency.buffer);
-  int64_t *none = ST_NEW_N(a, int64_t, net->nstreams);
-  int64_t *depth = ST_NEW_N(a, int64_t, net->nstreams);
-  for (int i = 0; i < net->nstreams; i++) {
-    depth[i] = net->stream[i].depth;
-    assert_true(depth[i] >= 1);
-    assert_true(net->stream[i].value->memory != ST_MEM_AUTO);
-  }
+  StSim *bounded = st_sim_new(m, s->target, s->diag);
+  StSim *unbounded = st_sim_new(m, s->target, s->diag);
+  assert_true(bounded && unbounded);
+  st_sim_set_unbounded(unbounded, true);
   for (int T = 1; T <= (m->chunk ? m->chunk : 1); T++)
     for (int P = 0; P <= (m->ctx ? m->ctx - T : 0); P++) {
-      st_process_bind(net, P, T);
-      int64_t bounded = run(a, net, depth), free = run(a, net, none);
-      if (bounded < 0 || 100 * bounded > 101 * free)
-        print_message("P=%d T=%d: %ld cycles, %ld unbounded\n", P, T,
-                      (long)bounded, (long)free);
-      assert_true(free > 0);
-      assert_true(bounded >= free);
-      assert_true(100 * bounded <= 101 * free);
+      int64_t with = run(bounded, P, T), without = run(unbounded, P, T);
+      if (with < without || 100 * with > 101 * without)
+        fail_msg("P=%d T=%d: %ld cycles, %ld unbounded", P, T, (long)with,
+                 (long)without);
     }
-  s->streams += net->nstreams;
+  st_sim_free(bounded);
+  st_sim_free(unbounded);
+}
+
+/* Whether the sizing matters: with a fourth of the depths it is slower or
+ * stuck. */
+static void count_if_tight(Setup *s, StModule *m) {
+  StDiag *quiet = st_diag_new(NULL);
+  StSim *sim = st_sim_new(m, s->target, quiet);
+  int T = m->chunk ? (int)m->chunk : 1;
+  int64_t before = run(sim, 0, T);
+  st_sim_free(sim);
+  for (int i = 0; i < m->op.n; i++)
+    for (int r = 0; r < m->op.at[i]->nresults; r++) {
+      int64_t *depth = &m->op.at[i]->result[r]->depth;
+      *depth = *depth > 4 ? *depth / 4 : *depth ? 1 : 0;
+    }
+  sim = st_sim_new(m, s->target, quiet);
+  int64_t after = run(sim, 0, T);
+  s->stuck += after < 0;
+  s->slower += after > before;
+  st_sim_free(sim);
+  st_diag_free(quiet);
+}
+
+/* A stream that leads to an op before its own closes a cycle: a block. */
+static void count_parts(Setup *s, const StModule *m) {
+  int *place = ST_NEW_N(m->arena, int, m->next_op);
+  for (int i = 0; i < m->op.n; i++)
+    place[m->op.at[i]->id] = i;
+  bool cycle = false;
   for (int i = 0; i < m->op.n; i++) {
-    s->converters += m->op.at[i]->kind == ST_OP_CONVERTER;
-    s->forks += m->op.at[i]->kind == ST_OP_FORK;
+    const StOp *op = m->op.at[i];
+    s->converters += op->kind == ST_OP_CONVERTER;
+    s->forks += op->kind == ST_OP_FORK;
+    for (int k = 0; k < op->noperands; k++)
+      cycle |= place[op->operand[k]->def->id] >= i;
   }
-  st_arena_free(a);
+  s->cycles += cycle;
 }
 
 /* The certificate is accepted, and refused once any one depth is lower. */
@@ -105,14 +122,20 @@ static void test_random_graphs(void **state) {
       fail_msg("graph %d is not sized", (int)n);
     check_certificate(&s, m, &text);
     check_steps(&s, m);
+    count_parts(&s, m);
+    count_if_tight(&s, m);
     st_str_free(&text);
     st_module_free(m);
   }
-  print_message("%d streams, %d converters, %d forks\n", s.streams,
-                s.converters, s.forks);
+  print_message("%d converters, %d forks, %d cycles; with a fourth of the "
+                "depths %d are stuck, %d slower\n",
+                s.converters, s.forks, s.cycles, s.stuck, s.slower);
   assert_int_equal(st_diag_errors(s.diag), 0);
   assert_true(s.converters > 200);
   assert_true(s.forks > 200);
+  assert_true(s.cycles > 50);
+  assert_true(s.stuck > 20);
+  assert_true(s.slower > 50);
   st_arena_free(s.arena);
   st_diag_free(s.diag);
 }
