@@ -13,12 +13,15 @@ typedef struct StMemoryImage {
   const StModule *module;
   const void **arg; /* [module->arg.n]; parameters: NULL until bound */
   void **own;       /* [module->arg.n] what of it can be written, or NULL */
-  void **ret;       /* [module->ret.n]; NULL for cache rows, which go to `own` */
+  void **ret; /* [module->ret.n]; NULL for cache rows, which go to `own` */
   int64_t *arg_bytes, *ret_bytes;
 } StMemoryImage;
 
 /* Caches, inputs and results are allocated, zeroed, in the arena. */
 StMemoryImage *st_memory_new(StArena *a, const StModule *m);
+/* Positions that memory holds of a dim: the most there can be, the whole
+ * context where there are P. */
+int64_t st_memory_extent(const StModule *m, StSym extent);
 /* Bytes of a port at its largest extents. */
 int64_t st_memory_port_bytes(const StModule *m, const StPort *p);
 /* `data` (at least the port's bytes) must outlive the image. */
@@ -31,12 +34,12 @@ typedef struct {
   const StOp *op;
   const StItensor *order;
   StDtype dtype;
-  int token;         /* elements */
-  int64_t *offset;   /* [token] from the token's first element, in elements */
-  bool dense;        /* offsets are 0, 1, 2, ... */
+  int token;       /* elements */
+  int64_t *offset; /* [token] from the token's first element, in elements */
+  bool dense;      /* offsets are 0, 1, 2, ... */
   const int64_t *stride;
   int gather, layer_dim;
-  int append_dim;    /* STORE of cache rows: data dim that starts at P; -1 */
+  int append_dim; /* STORE of cache rows: data dim that starts at P; -1 */
 } StTransfer;
 
 StTransfer st_transfer_new(StArena *a, const StModule *m, const StOp *op);
