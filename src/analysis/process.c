@@ -262,7 +262,9 @@ int64_t st_process_drain_need(const StProcessNet *net, const StProcess *drain,
     return fill->window;
   int64_t in = net->stream[fill->in[0].stream].elements;
   int64_t out = net->stream[drain->out[0].stream].elements;
-  int64_t need = ((b + 1) * out + in - 1) / in;
+  int64_t need = b + 1;
+  if (in != out)
+    need = in == 1 ? need * out : (need * out + in - 1) / in;
   return need < fill->window ? need : fill->window;
 }
 
@@ -326,8 +328,11 @@ static void find_run(StWalker *w) {
     w->run = 0;
     return;
   }
-  if (p->shared)
-    end = (w->beat / p->window + 1) * p->window;
+  if (w->at == p->window) {
+    w->window++;
+    w->at = 0;
+  }
+  end = w->beat + p->window - w->at;
   for (int k = 0; k < p->nin; k++) {
     StWalkEnd *e = &w->end[k];
     if (e->until <= w->beat)
@@ -357,13 +362,14 @@ StWalker st_walker_new(StArena *a, const StProcess *p) {
 
 void st_walker_start(StWalker *w) {
   const StProcess *p = w->process;
-  w->beat = 0;
+  w->beat = w->window = w->at = 0;
   memset(w->end, 0, (size_t)(p->nin + p->nout) * sizeof w->end[0]);
   find_run(w);
 }
 
 void st_walker_advance(StWalker *w, int64_t k) {
   w->beat += k;
+  w->at += k;
   w->run -= k;
   if (!w->run)
     find_run(w);

@@ -108,9 +108,10 @@ typedef struct {
 /* Position in the beats of a process of a bound net. */
 typedef struct {
   const StProcess *process;
-  int64_t beat; /* the next one; process->beats: at the end */
-  int64_t run;  /* beats from `beat` on that move tokens over the same ends and
-                   lie in one window; 0 at the end */
+  int64_t beat;       /* the next one; process->beats: at the end */
+  int64_t window, at; /* its window, and its position there */
+  int64_t run; /* beats from `beat` on that move tokens over the same ends and
+                  lie in one window; 0 at the end */
   StWalkEnd *end; /* [nin + nout], inputs first */
   int nin, nout;  /* ends over which the beats of this run move a token */
   int *in, *out;  /* which, in order (indices into process->in, ->out) */

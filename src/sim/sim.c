@@ -1,12 +1,15 @@
-/* A step: its cycles with the depths of the module, then its values. The values
- * are computed along another run of the timer, with deeper FIFOs, in which long
- * runs of beats follow each other; it ends because the first one did.
+/* A step: its cycles with the depths of the module, and its values. The values
+ * are computed in an order of beats that deeper FIFOs allow, in which long runs
+ * follow each other; it gets to the end if the first one does. The two share
+ * nothing that changes and run in two threads.
  */
 #include "sim/sim.h"
 
+#include <pthread.h>
 #include <string.h>
 
 #include "sim/deadlock.h"
+#include "sim/order.h"
 #include "sim/time.h"
 #include "sim/value.h"
 
@@ -14,13 +17,16 @@ enum { VALUE_DEPTH = 512 }; /* tokens a FIFO holds at least in the value run */
 
 struct StSim {
   StArena *arena;
+  StArena *timer_arena; /* the timer may run in a thread of its own */
   const StModule *module;
   const StTarget *target;
   StDiag *diag;
   StProcessNet *net;
   StTimer *timer;
+  StOrder *order;
   StValues *values; /* NULL until a step needs them */
   bool unbounded;
+  bool ended;           /* the timer's run got to the end */
   int64_t *depth;       /* [nstreams] of the module; 0: not decided */
   int64_t *no_limit;    /* [nstreams] zeros */
   int64_t *value_depth; /* [nstreams] */
@@ -61,7 +67,9 @@ StSim *st_sim_new(const StModule *m, const StTarget *t, StDiag *diag) {
   s->target = t;
   s->diag = diag;
   s->net = st_process_net(a, m, t->latency.fifo, t->latency.buffer);
-  s->timer = st_timer_new(a, s->net);
+  s->timer_arena = st_arena_new();
+  s->timer = st_timer_new(s->timer_arena, s->net);
+  s->order = st_order_new(a, s->net);
   s->depth = ST_NEW_N(a, int64_t, s->net->nstreams);
   s->no_limit = ST_NEW_N(a, int64_t, s->net->nstreams);
   s->value_depth = ST_NEW_N(a, int64_t, s->net->nstreams);
@@ -79,6 +87,7 @@ void st_sim_free(StSim *sim) {
   if (!sim)
     return;
   st_arena_free(sim->explanation);
+  st_arena_free(sim->timer_arena);
   st_arena_free(sim->arena);
 }
 
@@ -156,17 +165,23 @@ static int64_t find_end(const StSim *s) {
   return stores >= 0 ? stores : all;
 }
 
-static bool run_cycles(StSim *s) {
-  const int64_t *depth = s->unbounded ? s->no_limit : s->depth;
+/* Runs the timer; a thread's function. */
+static void *run_cycles(void *arg) {
+  StSim *s = arg;
+  s->ended = st_timer_run(s->timer, s->unbounded ? s->no_limit : s->depth,
+                          s->result.process, s->result.stream);
+  return NULL;
+}
+
+/* What the timer's run says. */
+static bool conclude(StSim *s) {
   StSimResult *r = &s->result;
-  r->deadlock = NULL;
-  r->cycles = -1;
-  st_timer_set_hook(s->timer, NULL, NULL);
-  if (st_timer_run(s->timer, depth, r->process, r->stream)) {
+  if (s->ended) {
     r->cycles = find_end(s);
     count_traffic(s);
     return true;
   }
+  const int64_t *depth = s->unbounded ? s->no_limit : s->depth;
   st_arena_free(s->explanation);
   s->explanation = st_arena_new();
   r->deadlock = st_deadlock_explain(s->explanation, s->net, s->timer, depth);
@@ -174,26 +189,46 @@ static bool run_cycles(StSim *s) {
   return false;
 }
 
+/* True if the order got to the end. */
 static bool run_values(StSim *s, StMemoryImage *image) {
-  if (!s->values)
-    s->values = st_values_new(s->arena, s->net, s->diag);
-  if (!s->values)
-    return false;
   for (int i = 0; i < s->net->nstreams; i++) {
     int64_t need = s->unbounded ? s->result.stream[i].max_fill : s->depth[i];
     s->value_depth[i] = need > VALUE_DEPTH ? need : VALUE_DEPTH;
   }
   st_values_start(s->values, image);
-  st_timer_set_hook(s->timer, st_values_beats, s->values);
-  bool ended = st_timer_run(s->timer, s->value_depth, NULL, NULL);
-  ST_CHECK(ended, "deeper FIFOs made a step stop");
+  return st_order_run(s->order, s->value_depth, st_values_beats, s->values);
+}
+
+/* Cycles and values at the same time, where a thread is to be had; without
+ * limits the values need to know first how far streams fill up. */
+static bool run_both(StSim *s, StMemoryImage *image) {
+  pthread_t thread;
+  bool beside = !s->unbounded && !pthread_create(&thread, NULL, run_cycles, s);
+  bool complete = beside && run_values(s, image);
+  if (beside)
+    pthread_join(thread, NULL);
+  else
+    run_cycles(s);
+  if (!conclude(s))
+    return false;
+  complete = complete || (!beside && run_values(s, image));
+  ST_CHECK(complete, "deeper FIFOs made a step stop");
   return true;
 }
 
 bool st_sim_step(StSim *sim, StMemoryImage *image, int64_t P, int64_t T,
                  const StSimResult **out) {
   *out = &sim->result;
+  sim->result.deadlock = NULL;
+  sim->result.cycles = -1;
   st_process_bind(sim->net, P, T);
-  return check_streams(sim) && run_cycles(sim) &&
-         (!image || run_values(sim, image));
+  if (!check_streams(sim))
+    return false;
+  if (image) {
+    if (!sim->values)
+      sim->values = st_values_new(sim->arena, sim->net, sim->diag);
+    return sim->values && run_both(sim, image);
+  }
+  run_cycles(sim);
+  return conclude(sim);
 }

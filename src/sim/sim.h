@@ -79,8 +79,8 @@ const StProcessNet *st_sim_net(const StSim *sim);
 /* One step of T tokens after P. With an image the step reads its arguments
  * there and leaves its results there; NULL: cycles only. *out points into the
  * simulator and is valid until the next step. False after an error (a deadlock
- * is one, reported with its cycle of channels); then *out is set and its
- * `deadlock` tells more. */
+ * is one, reported with its cycle of channels); then *out is set, its
+ * `deadlock` tells more, and what the image holds is undefined. */
 bool st_sim_step(StSim *sim, struct StMemoryImage *image, int64_t P, int64_t T,
                  const StSimResult **out);
 

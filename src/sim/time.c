@@ -1,28 +1,26 @@
 /* A stream with depth D remembers, for each of its last tokens, when the beat
- * that pushed it was issued and when it was popped. Token m moves in by a beat
- * at t only if
+ * that pushed it was issued and when it was popped. A beat can push token m at
+ * t only if
  *   t >= pop(m - D) + 1              (its slot is free)
- * and out by one at t only if
+ * and pop it at t only if
  *   t >= issue(m) + latency + LAT    (it has arrived).
  * A beat is issued at the maximum of these and issue(n - 1) + II. All are known
  * once the other processes have got far enough, in whatever order, so the
  * processes take turns: each runs until it lacks a token, a slot or a window,
  * and is woken by the process that provides it. If none can run and one has
- * beats left, the design is stuck. Runs of beats over the same ends are done
- * end by end (find_lower_bounds, issue_beats, record_beats).
+ * beats left, the design is stuck.
  */
 #include "sim/time.h"
 
 #include <string.h>
 
-enum {
-  CHUNK = 512, /* beats at a time */
-  TURN = 64,   /* chunks after which others get a turn: bounds how far a
-                  producer runs ahead where FIFOs have no limit */
-};
+/* Beats after which others get a turn: bounds how far a producer runs ahead
+ * where FIFOs have no limit. */
+enum { TURN = 1 << 15 };
 
 typedef struct {
-  int64_t depth; /* INT64_MAX: without limit */
+  int producer, consumer;
+  int64_t depth; /* no more than there are tokens; INT64_MAX: without limit */
   int64_t lag;   /* issue of the producer to arrival */
   int64_t pushed, popped;
   int64_t mask;   /* slots of the rings - 1 */
@@ -36,14 +34,19 @@ typedef struct {
 
 typedef struct {
   StWalker walker;
-  int64_t last; /* issue time of the last beat */
+  Channel **in, **out; /* of the process's ends */
+  int64_t last;        /* issue time of the last beat */
   int64_t first;
-  int64_t wait_input, wait_output;
+  int64_t wait_input;
   bool queued, wake_partner;
-  /* FILL with flow: a ring of the issue time of every beat, else of the last
-   * beat of every window. DRAIN: of the last beat of every window. */
+  /* Converters: FILL with flow keeps a ring of the issue time of every beat,
+   * else of the last beat of every window, DRAIN of the last of every window.
+   */
+  bool every;
   int64_t *history;
   int64_t mask;
+  int64_t window, at; /* the window, and the beat in it, that come next */
+  int64_t need;       /* DRAIN: fill beats that the last beat needed */
 } Runner;
 
 struct StTimer {
@@ -55,25 +58,28 @@ struct StTimer {
   int head, count;
   StTimerHook *hook;
   void *user;
-  int64_t *time;           /* [CHUNK] issue times of the beats at hand */
-  int64_t *input, *output; /* [CHUNK] lower bounds of them */
 };
 
 StTimer *st_timer_new(StArena *a, const StProcessNet *net) {
   StTimer *tm = ST_NEW(a, StTimer);
   tm->arena = a;
   tm->net = net;
-  tm->channel = ST_NEW_N(a, Channel, (size_t)net->nstreams);
-  tm->runner = ST_NEW_N(a, Runner, (size_t)net->nprocesses);
-  tm->queue = ST_NEW_N(a, int, (size_t)net->nprocesses);
-  tm->time = ST_NEW_N(a, int64_t, CHUNK);
-  tm->input = ST_NEW_N(a, int64_t, CHUNK);
-  tm->output = ST_NEW_N(a, int64_t, CHUNK);
+  tm->channel = ST_NEW_N(a, Channel, net->nstreams);
+  tm->runner = ST_NEW_N(a, Runner, net->nprocesses);
+  tm->queue = ST_NEW_N(a, int, net->nprocesses);
   for (int i = 0; i < net->nstreams; i++)
     tm->channel[i].mask = -1;
   for (int i = 0; i < net->nprocesses; i++) {
-    tm->runner[i].walker = st_walker_new(a, &net->process[i]);
-    tm->runner[i].mask = -1;
+    const StProcess *p = &net->process[i];
+    Runner *r = &tm->runner[i];
+    r->walker = st_walker_new(a, p);
+    r->mask = -1;
+    r->in = ST_NEW_N(a, Channel *, p->nin);
+    r->out = ST_NEW_N(a, Channel *, p->nout);
+    for (int e = 0; e < p->nin; e++)
+      r->in[e] = &tm->channel[p->in[e].stream];
+    for (int e = 0; e < p->nout; e++)
+      r->out[e] = &tm->channel[p->out[e].stream];
   }
   return tm;
 }
@@ -101,8 +107,8 @@ static void grow_channel(StTimer *tm, Channel *c, int64_t n) {
   if (n <= c->mask + 1)
     return;
   int64_t size = power_of_two(n), mask = size - 1;
-  int64_t *issue = ST_NEW_N(tm->arena, int64_t, (size_t)size);
-  int64_t *pop = ST_NEW_N(tm->arena, int64_t, (size_t)size);
+  int64_t *issue = ST_NEW_N(tm->arena, int64_t, size);
+  int64_t *pop = ST_NEW_N(tm->arena, int64_t, size);
   for (int64_t m = c->freed; m < c->pushed; m++) {
     issue[m & mask] = c->issue[m & c->mask];
     pop[m & mask] = c->pop[m & c->mask];
@@ -116,13 +122,15 @@ static void start_history(StTimer *tm, Runner *r, int64_t n) {
   if (n <= r->mask + 1)
     return;
   int64_t size = power_of_two(n);
-  r->history = ST_NEW_N(tm->arena, int64_t, (size_t)size);
+  r->history = ST_NEW_N(tm->arena, int64_t, size);
   r->mask = size - 1;
 }
 
 /* Brings `most` up to date as far as the known times allow. A token whose count
  * cannot exceed `most` is passed without looking at what had left. */
 static void count_slots(Channel *c) {
+  if (c->most == c->depth)
+    c->seen = c->pushed; /* no more can be found */
   while (c->seen < c->pushed) {
     int64_t used = c->seen - c->freed + 1;
     if (used > c->most) {
@@ -149,219 +157,187 @@ static void wake(StTimer *tm, int p) {
   tm->queue[at < n ? at : at - n] = p;
 }
 
-/* How many beats of the run have their tokens and slots; marks what is missing
- * if there are none. */
-static int64_t find_count(StTimer *tm, Runner *r) {
-  const StWalker *w = &r->walker;
-  const StProcess *p = w->process;
-  int64_t k = w->run < CHUNK ? w->run : CHUNK;
-  for (int i = 0; i < w->nin; i++) {
-    Channel *c = &tm->channel[p->in[w->in[i]].stream];
-    int64_t n = c->pushed - c->popped;
-    k = n < k ? n : k;
-    if (!n)
-      c->wake_consumer = true;
-  }
-  for (int i = 0; i < w->nout && k; i++) {
-    Channel *c = &tm->channel[p->out[w->out[i]].stream];
-    int64_t n = c->depth - (c->pushed - c->popped);
-    k = n < k ? n : k;
-    if (n <= 0)
-      c->wake_producer = true;
-    else if (c->depth == INT64_MAX)
-      grow_channel(tm, c, c->pushed + k - c->freed);
-  }
-  return k;
-}
-
-/* Lower bounds from the tokens and the slots of k beats. */
-static void find_lower_bounds(StTimer *tm, const Runner *r, int64_t k) {
-  const StWalker *w = &r->walker;
-  const StProcess *p = w->process;
-  memset(tm->input, 0, (size_t)k * sizeof tm->input[0]);
-  memset(tm->output, 0, (size_t)k * sizeof tm->output[0]);
-  for (int e = 0; e < w->nin; e++) {
-    const Channel *c = &tm->channel[p->in[w->in[e]].stream];
-    for (int64_t i = 0; i < k; i++) {
-      int64_t t = c->issue[(c->popped + i) & c->mask] + c->lag;
-      tm->input[i] = t > tm->input[i] ? t : tm->input[i];
-    }
-  }
-  for (int e = 0; e < w->nout; e++) {
-    const Channel *c = &tm->channel[p->out[w->out[e]].stream];
-    int64_t i = c->depth > c->pushed ? c->depth - c->pushed : 0;
-    for (; i < k; i++) {
-      int64_t t = c->pop[(c->pushed + i - c->depth) & c->mask] + 1;
-      tm->output[i] = t > tm->output[i] ? t : tm->output[i];
-    }
-  }
-}
-
-/* Converter, fill: the window k - banks must be drained. Returns how many of
- * the k beats may go. */
-static int64_t bound_fill(StTimer *tm, const Runner *r, int64_t k) {
+/* Converter, first fill beat of a window: the window `banks` before must be
+ * drained. False: it is not; else *t is when it was, if that is later. */
+static bool window_is_free(StTimer *tm, const Runner *r, int64_t *t) {
   const StProcess *p = r->walker.process;
   Runner *d = &tm->runner[p->partner];
-  if (r->walker.beat % p->window)
-    return k;
-  int64_t old = r->walker.beat / p->window - p->op->u.converter.banks;
-  int64_t size = d->walker.process->window;
-  if (old < 0 || !size)
-    return k;
-  if (d->walker.beat < (old + 1) * size) {
+  int64_t old = r->window - p->op->u.converter.banks;
+  if (old < 0 || !d->walker.process->window)
+    return true;
+  if (d->window <= old) {
     d->wake_partner = true;
-    return 0;
+    return false;
   }
-  int64_t t = d->history[old & d->mask] + 1;
-  tm->output[0] = t > tm->output[0] ? t : tm->output[0];
-  return k;
+  int64_t free = d->history[old & d->mask] + 1;
+  *t = free > *t ? free : *t;
+  return true;
 }
 
-/* Converter, drain: enough of the window must be filled. */
-static int64_t bound_drain(StTimer *tm, const Runner *r, int64_t k) {
+/* Converter, drain beat: *need fill beats of the window must be there. */
+static bool window_is_there(StTimer *tm, const Runner *r, int64_t *need,
+                            int64_t *t) {
   const StProcess *p = r->walker.process;
   Runner *f = &tm->runner[p->partner];
-  bool flow = p->op->u.converter.flow;
-  int64_t window = r->walker.beat / p->window;
-  int64_t b = r->walker.beat % p->window, size = f->walker.process->window;
-  int64_t filled = f->walker.beat - window * size, before = 0;
-  if (b)
-    before = st_process_drain_need(tm->net, p, b - 1);
-  for (int64_t i = 0; i < k && before < size; i++) {
-    int64_t need = st_process_drain_need(tm->net, p, b + i);
-    if (need > filled) {
-      f->wake_partner = i == 0;
-      return i;
+  int64_t size = f->walker.process->window;
+  *need = st_process_drain_need(tm->net, p, r->at);
+  if (f->walker.beat - r->window * size < *need) {
+    f->wake_partner = true;
+    return false;
+  }
+  int64_t at = f->every ? r->window * size + *need - 1 : r->window;
+  int64_t there = f->history[at & f->mask] + tm->net->buffer_latency;
+  *t = there > *t ? there : *t;
+  return true;
+}
+
+/* Issues the next beat; false: it lacks something, which is marked. */
+static inline bool issue_beat(StTimer *tm, Runner *r) {
+  const StWalker *w = &r->walker;
+  const StProcess *p = w->process;
+  const int64_t start = r->last + p->ii;
+  int64_t t = start, need = r->need;
+  for (int e = 0; e < w->nin; e++) {
+    Channel *c = r->in[w->in[e]];
+    if (c->popped == c->pushed) {
+      c->wake_consumer = true;
+      return false;
     }
-    before = need;
-    int64_t at = flow ? window * size + need - 1 : window;
-    int64_t t = f->history[at & f->mask] + tm->net->buffer_latency;
-    tm->input[i] = t > tm->input[i] ? t : tm->input[i];
+    int64_t arrives = c->issue[c->popped & c->mask] + c->lag;
+    t = arrives > t ? arrives : t;
   }
-  return k;
-}
-
-/* Issue times of k beats. */
-static void issue_beats(StTimer *tm, Runner *r, int64_t k) {
-  const int64_t ii = r->walker.process->ii;
-  int64_t t = r->last, waited = 0, total = 0;
-  for (int64_t i = 0; i < k; i++) {
-    int64_t start = t + ii;
-    int64_t in = tm->input[i] > start ? tm->input[i] : start;
-    t = tm->output[i] > in ? tm->output[i] : in;
-    waited += in - start;
-    total += t - start;
-    tm->time[i] = t;
+  if (p->kind == ST_PROC_DRAIN && need < tm->net->process[p->partner].window &&
+      !window_is_there(tm, r, &need, &t))
+    return false;
+  const int64_t arrived = t;
+  for (int e = 0; e < w->nout; e++) {
+    Channel *c = r->out[w->out[e]];
+    if (c->pushed - c->popped >= c->depth) {
+      c->wake_producer = true;
+      return false;
+    }
+    if (c->depth == INT64_MAX) {
+      grow_channel(tm, c, c->pushed + 1 - c->freed);
+      continue;
+    }
+    int64_t left = c->pop[(c->pushed - c->depth) & c->mask];
+    t = left >= t ? left + 1 : t;
   }
-  if (!r->walker.beat)
-    r->first = tm->time[0];
+  if (p->kind == ST_PROC_FILL && !r->at && !window_is_free(tm, r, &t))
+    return false;
+  r->wait_input += arrived - start;
   r->last = t;
-  r->wait_input += waited;
-  r->wait_output += total - waited;
+  r->need = need;
+  for (int e = 0; e < w->nin; e++) {
+    Channel *c = r->in[w->in[e]];
+    c->pop[c->popped++ & c->mask] = t;
+  }
+  for (int e = 0; e < w->nout; e++) {
+    Channel *c = r->out[w->out[e]];
+    c->issue[c->pushed++ & c->mask] = t;
+  }
+  return true;
 }
 
-static void record_history(StTimer *tm, Runner *r, int64_t k) {
+/* Of a converter's process that has issued beat number `beat`. */
+static void record_window(StTimer *tm, Runner *r, int64_t beat) {
   const StProcess *p = r->walker.process;
-  int64_t end = r->walker.beat + k;
-  if (p->kind == ST_PROC_FILL && p->op->u.converter.flow)
-    for (int64_t i = 0; i < k; i++)
-      r->history[(r->walker.beat + i) & r->mask] = tm->time[i];
-  else if (end % p->window)
-    return;
-  else
-    r->history[(end / p->window - 1) & r->mask] = tm->time[k - 1];
-  if (r->wake_partner) {
+  bool last = ++r->at == p->window;
+  if (r->every)
+    r->history[beat & r->mask] = r->last;
+  else if (last)
+    r->history[r->window & r->mask] = r->last;
+  if (last) {
+    r->at = r->need = 0;
+    r->window++;
+  }
+  if (r->wake_partner && (last || r->every)) {
     r->wake_partner = false;
     wake(tm, p->partner);
   }
 }
 
-static void record_beats(StTimer *tm, Runner *r, int64_t k) {
-  const StWalker *w = &r->walker;
-  const StProcess *p = w->process;
-  for (int e = 0; e < w->nin; e++) {
-    Channel *c = &tm->channel[p->in[w->in[e]].stream];
-    for (int64_t i = 0; i < k; i++)
-      c->pop[(c->popped + i) & c->mask] = tm->time[i];
-    c->popped += k;
-    count_slots(c);
-    if (c->wake_producer) {
+/* Counts slots and wakes whoever waited for what this process did. */
+static void settle(StTimer *tm, Runner *r) {
+  const StProcess *p = r->walker.process;
+  for (int e = 0; e < p->nin; e++) {
+    Channel *c = r->in[e];
+    if (c->seen < c->pushed)
+      count_slots(c);
+    if (c->wake_producer && c->pushed - c->popped < c->depth) {
       c->wake_producer = false;
-      wake(tm, tm->net->stream[p->in[w->in[e]].stream].producer);
+      wake(tm, c->producer);
     }
   }
-  for (int e = 0; e < w->nout; e++) {
-    Channel *c = &tm->channel[p->out[w->out[e]].stream];
-    for (int64_t i = 0; i < k; i++)
-      c->issue[(c->pushed + i) & c->mask] = tm->time[i];
-    c->pushed += k;
+  for (int e = 0; e < p->nout; e++) {
+    Channel *c = r->out[e];
     count_slots(c);
-    if (c->wake_consumer) {
+    if (c->wake_consumer && c->pushed > c->popped) {
       c->wake_consumer = false;
-      wake(tm, tm->net->stream[p->out[w->out[e]].stream].consumer);
+      wake(tm, c->consumer);
     }
   }
-  if (p->partner >= 0)
-    record_history(tm, r, k);
 }
 
 /* Issues beats of process p until it lacks something or is at its end. */
-static void advance(StTimer *tm, int p) {
-  Runner *r = &tm->runner[p];
-  StProcessKind kind = r->walker.process->kind;
-  for (int chunk = 0; r->walker.run; chunk++) {
-    if (chunk == TURN) {
-      wake(tm, p);
-      return;
+static void advance(StTimer *tm, int id) {
+  Runner *r = &tm->runner[id];
+  StWalker *w = &r->walker;
+  const bool converter = w->process->partner >= 0;
+  int64_t beats = 0;
+  bool able = true;
+  while (able && w->run && beats < TURN) {
+    int64_t k = 0;
+    while (k < w->run && (able = issue_beat(tm, r))) {
+      int64_t beat = w->beat + k++;
+      if (beat == 0)
+        r->first = r->last;
+      if (converter)
+        record_window(tm, r, beat);
+      if (tm->hook)
+        tm->hook(tm->user, id, beat, r->last);
     }
-    int64_t k = find_count(tm, r);
-    if (k <= 0)
-      return;
-    find_lower_bounds(tm, r, k);
-    if (kind == ST_PROC_FILL)
-      k = bound_fill(tm, r, k);
-    else if (kind == ST_PROC_DRAIN)
-      k = bound_drain(tm, r, k);
-    if (!k)
-      return;
-    issue_beats(tm, r, k);
-    record_beats(tm, r, k);
-    if (tm->hook)
-      tm->hook(tm->user, &r->walker, k, tm->time);
-    st_walker_advance(&r->walker, k);
+    if (k)
+      st_walker_advance(w, k);
+    beats += k;
   }
+  if (able && w->run)
+    wake(tm, id);
+  settle(tm, r);
 }
 
 /* ---- a step ------------------------------------------------------------- */
 
-static void start(StTimer *tm, const int64_t *depth) {
-  const StProcessNet *net = tm->net;
-  for (int i = 0; i < net->nstreams; i++) {
-    const StStream *s = &net->stream[i];
-    Channel *c = &tm->channel[i];
-    c->depth = depth[i] ? depth[i] : INT64_MAX;
-    c->lag = net->process[s->producer].latency + s->fifo_latency;
-    c->pushed = c->popped = c->seen = c->freed = c->most = 0;
-    c->wake_producer = c->wake_consumer = false;
-    int64_t tokens = net->process[s->producer].out[s->out].tokens;
-    int64_t slots = c->depth < tokens ? c->depth : tokens;
-    grow_channel(tm, c, depth[i] ? slots : 1);
-  }
-  tm->head = tm->count = 0;
-  for (int i = 0; i < net->nprocesses; i++) {
-    const StProcess *p = &net->process[i];
-    Runner *r = &tm->runner[i];
-    st_walker_start(&r->walker);
-    r->last = -p->ii;
-    r->first = -1;
-    r->wait_input = r->wait_output = 0;
-    r->queued = r->wake_partner = false;
-    if (p->partner >= 0) {
-      const StConverter *c = &p->op->u.converter;
-      bool every = p->kind == ST_PROC_FILL && c->flow;
-      start_history(tm, r, c->banks * (every ? p->window : 1));
-    }
-    wake(tm, i);
+static void start_channel(StTimer *tm, int i, int64_t depth) {
+  const StStream *s = &tm->net->stream[i];
+  const StProcess *p = &tm->net->process[s->producer];
+  Channel *c = &tm->channel[i];
+  int64_t most = p->out[s->out].tokens > 1 ? p->out[s->out].tokens : 1;
+  c->producer = s->producer;
+  c->consumer = s->consumer;
+  c->lag = p->latency + s->fifo_latency;
+  c->pushed = c->popped = c->seen = c->freed = c->most = 0;
+  c->wake_producer = c->wake_consumer = false;
+  c->depth = !depth ? INT64_MAX : depth < most ? depth : most;
+  grow_channel(tm, c, depth ? c->depth : 1);
+  /* Slots that no token has had yet are free from cycle 0 on. */
+  for (int64_t n = 0; n <= c->mask; n++)
+    c->pop[n] = -1;
+}
+
+static void start_runner(StTimer *tm, int i) {
+  const StProcess *p = &tm->net->process[i];
+  Runner *r = &tm->runner[i];
+  st_walker_start(&r->walker);
+  r->last = -p->ii;
+  r->first = -1;
+  r->wait_input = 0;
+  r->queued = r->wake_partner = false;
+  r->window = r->at = r->need = 0;
+  if (p->partner >= 0) {
+    const StConverter *c = &p->op->u.converter;
+    r->every = p->kind == ST_PROC_FILL && c->flow;
+    start_history(tm, r, c->banks * (r->every ? p->window : 1));
   }
 }
 
@@ -369,7 +345,13 @@ bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
                   StStreamStats *stream) {
   const StProcessNet *net = tm->net;
   bool done = true;
-  start(tm, depth);
+  for (int i = 0; i < net->nstreams; i++)
+    start_channel(tm, i, depth[i]);
+  tm->head = tm->count = 0;
+  for (int i = 0; i < net->nprocesses; i++) {
+    start_runner(tm, i);
+    wake(tm, i);
+  }
   while (tm->count) {
     int p = tm->queue[tm->head];
     tm->head = tm->head + 1 < net->nprocesses ? tm->head + 1 : 0;
@@ -379,13 +361,16 @@ bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
   }
   for (int i = 0; i < net->nprocesses; i++) {
     const Runner *r = &tm->runner[i];
-    done = done && r->walker.beat == r->walker.process->beats;
+    int64_t beats = r->walker.beat;
+    done = done && !r->walker.run;
     if (process)
-      process[i] = (StProcessStats){.beats = r->walker.beat,
-                                    .first = r->first,
-                                    .last = r->walker.beat ? r->last : -1,
-                                    .wait_input = r->wait_input,
-                                    .wait_output = r->wait_output};
+      process[i] = (StProcessStats){
+          .beats = beats,
+          .first = r->first,
+          .last = beats ? r->last : -1,
+          .wait_input = r->wait_input,
+          .wait_output =
+              r->last - (beats - 1) * net->process[i].ii - r->wait_input};
   }
   for (int i = 0; i < net->nstreams && stream; i++)
     stream[i] = (StStreamStats){tm->channel[i].pushed, tm->channel[i].most};

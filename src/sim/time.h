@@ -9,11 +9,9 @@ typedef struct StTimer StTimer;
 /* A timer for the net, in the arena. */
 StTimer *st_timer_new(StArena *a, const StProcessNet *net);
 
-/* Called for k beats that a process issues, with their issue times: `at` stands
- * before them and tells over which ends all of them move a token. In an order
- * in which every token is pushed before it is popped. */
-typedef void StTimerHook(void *user, const StWalker *at, int64_t k,
-                         const int64_t *issue);
+/* Called for every beat of a process, in order, with its issue time; for tests
+ * and traces. */
+typedef void StTimerHook(void *user, int process, int64_t beat, int64_t issue);
 void st_timer_set_hook(StTimer *tm, StTimerHook *hook, void *user);
 
 /* Runs a step of the bound net with the given depths ([nstreams], 0: without

@@ -142,9 +142,7 @@ static void load_beats(StValues *v, const StWalker *at, int64_t k) {
   st_tokens_push(v, out, k);
 }
 
-void st_values_beats(void *user, const StWalker *at, int64_t k,
-                     const int64_t *issue) {
-  (void)issue;
+void st_values_beats(void *user, const StWalker *at, int64_t k) {
   StValues *v = user;
   const StProcess *p = at->process;
   StMover *m = v->mover[p->id];
@@ -162,10 +160,10 @@ void st_values_beats(void *user, const StWalker *at, int64_t k,
     st_mover_store_beats(m, st_tokens_pop(v, p->in[0].stream, k), k);
     break;
   case ST_PROC_FILL:
-    st_mover_fill_beats(m, st_tokens_pop(v, p->in[0].stream, k), at->beat, k);
+    st_mover_fill_beats(m, st_tokens_pop(v, p->in[0].stream, k), at->window, k);
     break;
   case ST_PROC_DRAIN:
-    st_mover_drain_beats(m, st_tokens_room(v, p->out[0].stream, k), at->beat,
+    st_mover_drain_beats(m, st_tokens_room(v, p->out[0].stream, k), at->window,
                          k);
     st_tokens_push(v, p->out[0].stream, k);
     break;

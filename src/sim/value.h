@@ -8,7 +8,7 @@
 #define ST_SIM_VALUE_H
 
 #include "device/memory.h"
-#include "sim/time.h"
+#include "sim/order.h"
 
 typedef struct StValues StValues;
 
@@ -16,9 +16,8 @@ typedef struct StValues StValues;
 StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag);
 /* Before a step of the bound net. */
 void st_values_start(StValues *v, StMemoryImage *image);
-/* An StTimerHook; `user` is the StValues. */
-void st_values_beats(void *user, const StWalker *at, int64_t k,
-                     const int64_t *issue);
+/* An StOrderVisit; `user` is the StValues. */
+void st_values_beats(void *user, const StWalker *at, int64_t k);
 /* Room for k tokens at the end of a queue, to be written before the push. */
 uint8_t *st_tokens_room(StValues *v, int stream, int64_t k);
 void st_tokens_push(StValues *v, int stream, int64_t k);
@@ -61,9 +60,9 @@ void st_mover_load_beats(StMover *m, uint8_t *to, int64_t k);
 void st_mover_gather_beats(StMover *m, uint8_t *to, const int64_t *index,
                            int64_t k);
 void st_mover_store_beats(StMover *m, const uint8_t *from, int64_t k);
-/* Of one window; `beat` is the first of them. */
-void st_mover_fill_beats(StMover *m, const uint8_t *from, int64_t beat,
+/* Of one window, with its number. */
+void st_mover_fill_beats(StMover *m, const uint8_t *from, int64_t window,
                          int64_t k);
-void st_mover_drain_beats(StMover *m, uint8_t *to, int64_t beat, int64_t k);
+void st_mover_drain_beats(StMover *m, uint8_t *to, int64_t window, int64_t k);
 
 #endif

@@ -410,15 +410,15 @@ void st_mover_store_beats(StMover *m, const uint8_t *from, int64_t k) {
   }
 }
 
-static uint8_t *bank_of(const StMover *m, int64_t beat) {
+static uint8_t *bank_of(const StMover *m, int64_t window) {
   const StConverter *c = &m->process->op->u.converter;
-  int64_t bank = beat / m->process->window % c->banks;
+  int64_t bank = c->banks == 1 ? 0 : window & 1;
   return m->window + bank * c->window * m->size;
 }
 
-void st_mover_fill_beats(StMover *m, const uint8_t *from, int64_t beat,
+void st_mover_fill_beats(StMover *m, const uint8_t *from, int64_t window,
                          int64_t k) {
-  uint8_t *bank = bank_of(m, beat);
+  uint8_t *bank = bank_of(m, window);
   for (int64_t i = 0, n; i < k; i += n) {
     n = cursor_row(&m->cursor, k - i);
     write_tokens(m, bank + m->cursor.at * m->size,
@@ -427,8 +427,8 @@ void st_mover_fill_beats(StMover *m, const uint8_t *from, int64_t beat,
   }
 }
 
-void st_mover_drain_beats(StMover *m, uint8_t *to, int64_t beat, int64_t k) {
-  const uint8_t *bank = bank_of(m, beat);
+void st_mover_drain_beats(StMover *m, uint8_t *to, int64_t window, int64_t k) {
+  const uint8_t *bank = bank_of(m, window);
   for (int64_t i = 0, n; i < k; i += n) {
     n = cursor_row(&m->cursor, k - i);
     read_tokens(m, to + i * m->count * m->slot, bank + m->cursor.at * m->size,

@@ -15,11 +15,9 @@ typedef struct {
   int64_t **issue; /* [process][beat] */
 } Trace;
 
-static void record(void *user, const StWalker *at, int64_t k,
-                   const int64_t *issue) {
+static void record(void *user, int process, int64_t beat, int64_t issue) {
   Trace *t = user;
-  memcpy(t->issue[at->process->id] + at->beat, issue,
-         (size_t)k * sizeof *issue);
+  t->issue[process][beat] = issue;
 }
 
 static Trace trace_new(StArena *a, const StProcessNet *net) {
