@@ -91,6 +91,63 @@ static bool is_sink(const StProcess *p) {
   return p->nout == 0 && p->kind != ST_PROC_FILL;
 }
 
+/* Whether every beat pushes, or the process is to keep its times anyway. */
+static bool is_settled(const StSchedule *s, const StProcess *p) {
+  bool settled = is_sink(p) || p->kind == ST_PROC_DRAIN;
+  for (int k = 0; k < p->nout; k++)
+    settled |= p->out[k].tokens == s->beats[p->id];
+  return settled;
+}
+
+/* Dependencies of process i on the times that all others have, as processes
+ * n .. 2 n - 1, and of its own pushing beats on the times that they have. */
+static void add_hurried(const StSchedule *s, int i, StDependency *list,
+                        int *count) {
+  const StSystem *x = s->system;
+  const StProcess *p = &s->net->process[i];
+  int n = s->net->nprocesses;
+  for (int k = x->first_in[i]; k < x->first_in[i + 1]; k++) {
+    list[*count] = x->dependency[k];
+    list[(*count)++].from += n;
+  }
+  for (int k = 0; k < p->nout; k++) {
+    const StBox *push = &x->push[p->out[k].stream];
+    if (push->size)
+      list[(*count)++] =
+          (StDependency){n + i, i, *push, *push, 0, 0, push->size, 0};
+  }
+}
+
+/* Beats that push nothing need not be late: they would only leave their tokens
+ * waiting. They move to where the times of all other beats let them. */
+static void hurry(StSchedule *s) {
+  int n = s->net->nprocesses, count = 0;
+  StArena *a = st_arena_new();
+  StDependency *list =
+      ST_NEW_N(a, StDependency, s->system->ndependencies + s->net->nstreams);
+  int *first_in = ST_NEW_N(a, int, 2 * n + 1);
+  int64_t *beats = ST_NEW_N(a, int64_t, 2 * n);
+  int64_t *ii = ST_NEW_N(a, int64_t, 2 * n);
+  StCurve *curve = ST_NEW_N(a, StCurve, 2 * n);
+  for (int i = 0; i < n; i++) {
+    bool settled = is_settled(s, &s->net->process[i]);
+    first_in[i] = count;
+    beats[i] = beats[n + i] = s->beats[i];
+    ii[i] = ii[n + i] = s->ii[i];
+    curve[n + i] = s->curve[i];
+    if (settled)
+      curve[i] = s->curve[i];
+    else
+      add_hurried(s, i, list, &count);
+  }
+  for (int i = n; i <= 2 * n; i++)
+    first_in[i] = count;
+  StProblem p = {2 * n, beats, ii, list, first_in, true};
+  st_problem_solve(s->arena, &p, curve);
+  memcpy(s->curve, curve, (size_t)n * sizeof *curve);
+  st_arena_free(a);
+}
+
 void st_schedule_latest(StSchedule *s) {
   const StProcessNet *net = s->net;
   StArena *a = st_arena_new();
@@ -106,6 +163,7 @@ void st_schedule_latest(StSchedule *s) {
   }
   st_arena_free(a);
   solve_forwards(s); /* beats that nothing waits for */
+  hurry(s);
 }
 
 /* ---- moving processes --------------------------------------------------- */

@@ -23,9 +23,10 @@ int64_t st_schedule_at(const StSchedule *s, int process, int64_t beat);
  * deep the FIFOs are; *stuck is a process that cannot go on. */
 bool st_schedule_earliest(StSchedule *s, int *stuck);
 
-/* After st_schedule_earliest: every beat as late as the beats that need it
- * allow; processes that no other waits for (stores) keep their times, and beats
- * that nothing waits for follow as early as the others let them. */
+/* After st_schedule_earliest: every beat that pushes a token as late as the
+ * beats that need it allow; the others, and those that nothing waits for, as
+ * early as these let them. Processes that no other waits for (stores) keep
+ * their times. */
 void st_schedule_latest(StSchedule *s);
 
 /* Moves whole processes so that the streams hold fewer bits, by linear

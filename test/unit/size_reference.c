@@ -241,6 +241,13 @@ static bool is_sink(const StProcess *p) {
   return p->nout == 0 && p->kind != ST_PROC_FILL;
 }
 
+static bool pushes(const StProcess *p, int64_t b) {
+  bool any = false;
+  for (int k = 0; k < p->nout; k++)
+    any |= fires(&p->out[k], b);
+  return any;
+}
+
 void size_reference_latest(SizeReference *s) {
   const StProcessNet *net = s->net;
   for (int i = 0; i < net->nprocesses; i++) {
@@ -255,6 +262,10 @@ void size_reference_latest(SizeReference *s) {
       s->done[i]--;
   }
   take_turns(s, advance_earliest);
+  for (int i = 0; i < net->nprocesses; i++)
+    for (int64_t b = 0; b < net->process[i].beats; b++)
+      if (!pushes(&net->process[i], b) && !is_sink(&net->process[i]))
+        find_earliest(s, &net->process[i], b, &s->issue[i][b]);
 }
 
 int64_t size_reference_at(const SizeReference *s, int process, int64_t beat) {
