@@ -82,6 +82,7 @@ const char *build_vendor(Fixture *f, const StModule *m, const char *compiler) {
                a,
                "cd '%s' && mkdir build && %s -std=c++14 -O1 -Wall -Werror "
                "-Wno-unknown-pragmas -ffp-contract=off -DST_HLS_AP_INT "
+               "-DST_NUM_SOFT "
                "-DHLS_STREAM_THREAD_SAFE -isystem '%s' -isystem '%s' -I. "
                "$(ls *.cpp | grep -v host.cpp) csim/*.cpp -lpthread -o "
                "build/csim-run",

@@ -93,14 +93,13 @@ static const char *entry(const Converter *k, const StHlsNest *n, StSym base) {
 /* Entries of a token's elements, from its first. */
 static void put_offsets(StStr *out, const Converter *k, const char *name,
                         const StItensor *o, int64_t n) {
-  st_str_printf(out, "  static const int32_t %s[%" PRId64 "] = {", name, n);
+  int64_t *at = ST_NEW_N(k->a, int64_t, n);
   for (int64_t e = 0; e < n; e++) {
-    int64_t rest = e, at = 0;
+    int64_t rest = e;
     for (int d = o->rank; d-- > 0; rest /= o->elem[d])
-      at += rest % o->elem[d] * k->stride[d];
-    st_str_printf(out, "%s%" PRId64, e ? ", " : "", at);
+      at[e] += rest % o->elem[d] * k->stride[d];
   }
-  st_str_printf(out, "};\n");
+  st_hls_numbers(out, name, n, at);
 }
 
 static void declare_window(StStr *out, const Converter *k) {
@@ -126,8 +125,8 @@ static void declare_window(StStr *out, const Converter *k) {
                   "factor=%" PRId64 " dim=2\n",
                   most);
   if (!k->words) {
-    put_offsets(out, k, "fill_at", &k->c->fill, k->fill_token);
-    put_offsets(out, k, "drain_at", &k->c->drain, k->drain_token);
+    put_offsets(out, k, "int32_t fill_at", &k->c->fill, k->fill_token);
+    put_offsets(out, k, "int32_t drain_at", &k->c->drain, k->drain_token);
   }
 }
 

@@ -57,11 +57,12 @@ static const char *lane_number(const Kernel *k) {
   return linear(k, identity, n);
 }
 
-static void put_table(StStr *out, const char *name, const int *at, int n) {
-  st_str_printf(out, "  static const int16_t %s[%d] = {", name, n);
+static void put_table(StStr *out, const Kernel *k, const char *name,
+                      const int *table, int n) {
+  int64_t *at = ST_NEW_N(k->a, int64_t, n);
   for (int i = 0; i < n; i++)
-    st_str_printf(out, "%s%d", i ? ", " : "", at[i] < 0 ? 0 : at[i]);
-  st_str_printf(out, "};\n");
+    at[i] = table[i] < 0 ? 0 : table[i];
+  st_hls_numbers(out, st_arena_printf(k->a, "int16_t %s", name), n, at);
 }
 
 /* table[lane] as an expression, by way of a ROM `name` if it must be. */
@@ -70,7 +71,7 @@ static const char *lookup(StStr *out, const Kernel *k, const char *name,
   const char *r = linear(k, table, n);
   if (r)
     return r;
-  put_table(out, name, table, n);
+  put_table(out, k, name, table, n);
   return st_arena_printf(k->a, "%s[%s]", name, lane_number(k));
 }
 
@@ -287,10 +288,8 @@ static void fold(StStr *out, const Kernel *k, int r) {
   const char *type = st_hls_scalar(out_dtype(k, r));
   const int *at = element_of_parallel(k, r);
   bool direct = is_identity(at, k->info.par_lanes);
-  if (!direct) {
-    st_str_printf(out, "  ");
-    put_table(out, st_arena_printf(k->a, "to%d", r), at, k->info.par_lanes);
-  }
+  if (!direct)
+    put_table(out, k, st_arena_printf(k->a, "to%d", r), at, k->info.par_lanes);
   const char *name = st_arena_printf(k->a, "%s_fold%d", k->process->name, r);
   st_str_printf(out, "    for (int p = 0; p < %d; ++p) {\n", k->info.par_lanes);
   st_str_printf(out, "#pragma HLS UNROLL\n");

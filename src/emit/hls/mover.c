@@ -52,10 +52,7 @@ static const char *element_offset(StStr *out, StArena *a,
     dense |= at->offset[e] != e * step;
   if (!dense)
     return st_arena_printf(a, "%" PRId64 " * e", step);
-  st_str_printf(out, "  static const int64_t offset[%" PRId64 "] = {", n);
-  for (int64_t e = 0; e < n; e++)
-    st_str_printf(out, "%s%" PRId64, e ? ", " : "", at->offset[e]);
-  st_str_printf(out, "};\n");
+  st_hls_numbers(out, "int64_t offset", n, at->offset);
   return "offset[e]";
 }
 

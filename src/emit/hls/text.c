@@ -2,6 +2,7 @@
 #include "emit/hls/text.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "ir/itensor.h"
@@ -106,7 +107,28 @@ const char *st_hls_sum(StArena *a, StSym base, int n, const int64_t *coef,
     return st_hls_sym(a, base);
   if (st_sym_eq(base, st_sym_const(0)))
     return r;
+  if (st_sym_is_const(base) && base.c < 0)
+    return st_arena_printf(a, "%s - %" PRId64, r, -base.c);
   return st_arena_printf(a, "%s + %s", r, st_hls_sym(a, base));
+}
+
+void st_hls_numbers(StStr *out, const char *declaration, int64_t n,
+                    const int64_t *at) {
+  int column = 4;
+  st_str_printf(out, "  static const %s[%" PRId64 "] = {\n    ", declaration,
+                n);
+  for (int64_t i = 0; i < n; i++) {
+    char text[24];
+    int k = snprintf(text, sizeof text, "%" PRId64 "%s", at[i],
+                     i + 1 < n ? "," : "");
+    if (column + k + 1 > 80) {
+      st_str_printf(out, "\n    ");
+      column = 4;
+    }
+    st_str_printf(out, "%s%s", column > 4 ? " " : "", text);
+    column += k + (column > 4);
+  }
+  st_str_printf(out, "};\n");
 }
 
 void st_hls_comment(StStr *out, const char *text) {

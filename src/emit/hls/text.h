@@ -22,6 +22,9 @@ const char *st_hls_sym(StArena *a, StSym s);
 const char *st_hls_sum(StArena *a, StSym base, int n, const int64_t *coef,
                        const char *const *term);
 
+/* `static const DECLARATION[n] = {...};` in lines of at most 80. */
+void st_hls_numbers(StStr *out, const char *declaration, int64_t n,
+                    const int64_t *at);
 /* What follows the first line is indented by two; lines of at most 80. */
 void st_hls_comment(StStr *out, const char *text);
 

@@ -64,7 +64,7 @@ struct context {
 
 // ---- processes -------------------------------------------------------------
 
-static const size_t stack_bytes = 1 << 20;
+static const size_t stack_bytes = 1 << 20, guard_bytes = 1 << 16;
 
 struct st_csim_process {
   context at;
@@ -114,7 +114,7 @@ st_csim_process *make_process() {
   st_csim_process *p = new st_csim_process;
   void *at = mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (at == MAP_FAILED) {
+  if (at == MAP_FAILED || mprotect(at, guard_bytes, PROT_NONE) != 0) {
     fprintf(stderr, "csim: no memory for another process\n");
     exit(70);
   }
