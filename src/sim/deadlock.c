@@ -1,7 +1,7 @@
-/* Every process with beats left waits for another one. Following one wait of
- * each (a full stream where there is one: its depth can be changed) from the
- * first such process must come back to a process already seen, which closes the
- * cycle, or reach one that has ended, whose tokens never come.
+/* Every process with beats left waits for another one that has beats left, as
+ * both ends of a stream move as many tokens. Following one wait of each (a full
+ * stream where there is one: its depth can be changed) from the first such
+ * process must come back to a process already seen, which closes the cycle.
  *
  * More depth never takes a token away, so whether a step ends is monotone in
  * each depth and the smallest that frees it is found by bisection.
@@ -12,45 +12,35 @@
 
 typedef ST_VEC(StWait) Waits;
 
-/* The wait of process p to follow; false if it has ended. */
-static bool choose_wait(StArena *a, const StProcessNet *net, const StTimer *tm,
-                        int p, StWait *chosen) {
+/* The wait of process p to follow. */
+static StWait choose_wait(StArena *a, const StProcessNet *net,
+                          const StTimer *tm, int p) {
   const StProcess *proc = &net->process[p];
   int max = proc->nin + proc->nout + 1;
-  StWait *wait = ST_NEW_N(a, StWait, (size_t)max);
+  StWait *wait = ST_NEW_N(a, StWait, max);
   int n = st_timer_waits(tm, p, wait, max);
-  int best = -1, rank = -1;
-  for (int i = 0; i < n; i++) {
-    bool ended =
-        st_timer_beats(tm, wait[i].on) == net->process[wait[i].on].beats;
-    int r = ended ? 0 : wait[i].kind == ST_WAIT_FULL ? 2 : 1;
-    if (r > rank) {
-      rank = r;
-      best = i;
-    }
-  }
-  if (best >= 0)
-    *chosen = wait[best];
-  return best >= 0;
+  ST_CHECK(n > 0, "a process stands still without a reason");
+  for (int i = 0; i < n; i++)
+    if (wait[i].kind == ST_WAIT_FULL)
+      return wait[i];
+  return wait[0];
 }
 
 static void follow(StArena *a, const StProcessNet *net, const StTimer *tm,
                    StDeadlock *d) {
-  int *place = ST_NEW_N(a, int, (size_t)net->nprocesses); /* 1 + in the chain */
+  int *place = ST_NEW_N(a, int, net->nprocesses); /* 1 + in the chain */
   Waits chain = {0};
   int p = 0;
   while (st_timer_beats(tm, p) == net->process[p].beats)
     p++;
-  StWait w;
-  while (!place[p] && choose_wait(a, net, tm, p, &w)) {
+  while (!place[p]) {
+    StWait w = choose_wait(a, net, tm, p);
     place[p] = chain.n + 1;
     st_vec_push(a, &chain, w);
     p = w.on;
   }
-  int first = place[p] ? place[p] - 1 : 0;
-  d->starved = !place[p];
-  d->wait = chain.at + first;
-  d->nwaits = chain.n - first;
+  d->wait = chain.at + place[p] - 1;
+  d->nwaits = chain.n - place[p] + 1;
 }
 
 /* Streams that some process finds full: those of the chain first. */
@@ -113,8 +103,6 @@ StDeadlock *st_deadlock_explain(StArena *a, const StProcessNet *net,
   StDeadlock *d = ST_NEW(a, StDeadlock);
   d->enlarge = -1;
   follow(a, net, tm, d);
-  if (d->starved)
-    return d;
   int *full;
   int n = list_full(a, net, tm, d, &full);
   int64_t *trial = ST_NEW_N(a, int64_t, (size_t)net->nstreams);
@@ -165,10 +153,7 @@ void st_deadlock_report(const StProcessNet *net, const StDeadlock *d,
   StArena *a = st_arena_new();
   const StOp *op = net->process[d->wait[0].process].op;
   st_error(diag, op->loc,
-           d->starved ? "deadlock at P = %lld, T = %lld: tokens that "
-                        "are waited for never come"
-                      : "deadlock at P = %lld, T = %lld: processes "
-                        "wait for each other",
+           "deadlock at P = %lld, T = %lld: processes wait for each other",
            (long long)net->P, (long long)net->T);
   for (int i = 0; i < d->nwaits; i++)
     report_wait(a, net, &d->wait[i], diag);
@@ -177,7 +162,7 @@ void st_deadlock_report(const StProcessNet *net, const StDeadlock *d,
             (long long)d->enlarge_to,
             st_stream_name(a, &net->stream[d->enlarge]),
             (long long)net->stream[d->enlarge].depth);
-  else if (!d->starved)
+  else
     st_note(diag, "no single stream's depth frees it");
   st_arena_free(a);
 }

@@ -45,9 +45,7 @@ typedef struct {
 
 typedef struct {
   int nwaits;
-  StWait *wait;       /* a cycle: the last waits for the first; if starved, a
-                         chain to a process that has ended */
-  bool starved;       /* the last link waits for tokens that never come */
+  StWait *wait;       /* a cycle: the last waits for the first */
   int enlarge;        /* stream whose depth frees it; -1: no single one does */
   int64_t enlarge_to; /* smallest depth that does */
 } StDeadlock;

@@ -337,17 +337,20 @@ const StTarget *st_target_load(StArena *arena, const char *name, StDiag *diag) {
   const char *path = name;
   if (!strchr(name, '/') && (len < 5 || strcmp(name + len - 5, ".toml"))) {
     const char *dir = find_directory(arena);
-    if (!dir) {
-      st_error(diag, (StLoc){0},
-               "no directory with target files found; set "
-               "STREAMTENSOR_TARGETS or give the path of a target file");
+    Names v = {0};
+    if (dir)
+      v = list_targets(arena, dir);
+    if (!v.n) {
+      st_error(diag, (StLoc){0}, "no target files in %s",
+               dir ? dir : "a directory 'targets' above the program");
+      st_note(diag, "set STREAMTENSOR_TARGETS to their directory or give the "
+                    "path of a target file");
       return NULL;
     }
     path = st_arena_printf(arena, "%s/%s.toml", dir, name);
     if (access(path, F_OK)) {
       StStr known;
       st_str_init(&known);
-      Names v = list_targets(arena, dir);
       for (int i = 0; i < v.n; i++)
         st_str_printf(&known, "%s%s", i ? ", " : "", v.at[i]);
       st_error(diag, (StLoc){0}, "unknown target '%s'", name);

@@ -102,8 +102,7 @@ static void check_deadlock(StArena *a, const StProcessNet *net, int *freed,
   assert_true(d->nwaits > 0);
   for (int i = 0; i + 1 < d->nwaits; i++)
     assert_int_equal(d->wait[i].on, d->wait[i + 1].process);
-  if (!d->starved)
-    assert_int_equal(d->wait[d->nwaits - 1].on, d->wait[0].process);
+  assert_int_equal(d->wait[d->nwaits - 1].on, d->wait[0].process);
   ++*cycles;
   if (d->enlarge >= 0) {
     int64_t old = depth[d->enlarge];
