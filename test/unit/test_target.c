@@ -105,10 +105,14 @@ static void test_unknown(void **state) {
   const char *out = messages(a, "u55d", NULL);
   assert_non_null(strstr(out, "unknown target 'u55d'"));
   assert_non_null(strstr(out, "ecp5-85f, kv260, u280, u55c"));
-  char *env = st_arena_strdup(a, getenv("STREAMTENSOR_TARGETS"));
+  const char *env = getenv("STREAMTENSOR_TARGETS");
+  env = env ? st_arena_strdup(a, env) : NULL;
   setenv("STREAMTENSOR_TARGETS", "/nowhere", 1);
   out = messages(a, "u55c", NULL);
-  setenv("STREAMTENSOR_TARGETS", env, 1);
+  if (env)
+    setenv("STREAMTENSOR_TARGETS", env, 1);
+  else
+    unsetenv("STREAMTENSOR_TARGETS");
   assert_non_null(strstr(out, "no target files in /nowhere"));
   out = messages(a, "no/such.toml", NULL);
   assert_non_null(strstr(out, "no/such.toml"));
