@@ -1,15 +1,16 @@
-/* Loop nests on whole tensors. The points of the parallel dims are taken in
- * chunks of lanes, row-major; for each point of the reduction dims the body is
- * evaluated for all lanes of the chunk, every expression as one operation on
- * arrays. Expressions that no reduction dim changes are evaluated once a
- * chunk. Accesses are checked beforehand, over the whole box of the dims. */
+/* Bodies at many points: every expression is one operation on arrays.
+ * Expressions that no uniform dim changes are evaluated once a placement.
+ * Accesses are checked beforehand, over the whole box of the dims.
+ *
+ * For a generic the points are those of the parallel dims, in row-major
+ * chunks; the reduction dims are uniform and advance between evaluations. */
 #include "interp/nest.h"
 
 #include <string.h>
 
 #include "interp/scalar.h"
 
-enum { CHUNK = 256 };
+enum { CHUNK = 256 }; /* points of a generic at a time */
 
 typedef struct { /* base + sum of weight[d] * dim d, at this P and T */
   int64_t base;
@@ -21,33 +22,32 @@ typedef struct { /* an operand or a result */
   Linear at; /* element */
   int guard; /* dim, or -1 */
   int64_t lo, hi;
-  int64_t *lane; /* [CHUNK] element without what the reduction dims add */
-  bool dense;    /* lane[i] = lane[0] + i, and all are accessed */
+  int64_t *element; /* [points] without what the uniform dims add */
+  bool dense;       /* element[i] = element[0] + i, all or none accessed */
 } Port;
 
 typedef struct {
   const StExpr *e;
   StDtype type0; /* of the first argument */
-  bool varies;   /* with the reduction dims */
-  void *own;     /* [CHUNK] */
+  bool varies;   /* with the uniform dims */
+  void *own;     /* [points] */
   void *at;      /* what readers use: own, or the operand itself */
   Linear index;  /* INDEX */
 } Step;
 
-typedef struct {
+struct StNestEval {
   const StOp *op;
   const StNest *n;
   StArena *a;
   StDiag *diag;
   int64_t P, T;
   int64_t *first, *end; /* [ndims] range of each dim */
-  int64_t *dim;         /* [ndims] where the reduction dims are */
-  int64_t **lane;       /* [ndims] parallel dims: their value in each lane */
-  int lanes;            /* of this chunk */
+  const bool *uniform;  /* [ndims] */
+  int64_t **dim;        /* [ndims] value at each point */
+  int most, points;     /* room; of this placement */
   Port *in, *out;
   Step *step;
-  void **acc; /* [results] slots of each lane */
-} Run;
+};
 
 int64_t st_dense_elements(const StDense *t) {
   int64_t n = 1;
@@ -56,27 +56,37 @@ int64_t st_dense_elements(const StDense *t) {
   return n;
 }
 
-/* ---- before the first point -------------------------------------------- */
+/* ---- preparation ------------------------------------------------------- */
 
-static void add_affine(const Run *r, Linear *l, const StAffine *e, int64_t by) {
-  l->base += by * st_sym_eval(e->off, r->P, r->T);
-  for (int t = 0; t < e->n; t++)
-    l->weight[e->term[t].dim] += by * e->term[t].coef;
+static void add_affine(const StNestEval *e, Linear *l, const StAffine *x,
+                       int64_t by) {
+  l->base += by * st_sym_eval(x->off, e->P, e->T);
+  for (int t = 0; t < x->n; t++)
+    l->weight[x->term[t].dim] += by * x->term[t].coef;
 }
 
-static Linear linear(const Run *r) {
-  return (Linear){0, ST_NEW_N(r->a, int64_t, r->n->ndims + 1)};
+static Linear linear(const StNestEval *e) {
+  return (Linear){0, ST_NEW_N(e->a, int64_t, e->n->ndims + 1)};
+}
+
+static bool refuse(const StNestEval *e, const char *what, int which,
+                   const char *why) {
+  const StOp *op = e->op;
+  st_error(e->diag, op->loc, "%s #%d%s%s: %s %d %s", st_op_name(op->kind),
+           op->id, op->name ? " " : "", op->name ? op->name : "", what, which,
+           why);
+  return false;
 }
 
 /* Every element that a map selects lies in its tensor. */
-static bool is_inside(const Run *r, const Port *p, const StAffine *map,
+static bool is_inside(const StNestEval *e, const Port *p, const StAffine *map,
                       const char *what, int which) {
   for (int i = 0; i < p->tensor->rank; i++) {
-    Linear l = linear(r);
-    add_affine(r, &l, &map[i], 1);
+    Linear l = linear(e);
+    add_affine(e, &l, &map[i], 1);
     int64_t least = l.base, most = l.base;
-    for (int d = 0; d < r->n->ndims; d++) {
-      int64_t first = r->first[d], end = r->end[d];
+    for (int d = 0; d < e->n->ndims; d++) {
+      int64_t first = e->first[d], end = e->end[d];
       if (d == p->guard) {
         first = p->lo > first ? p->lo : first;
         end = p->hi < end ? p->hi : end;
@@ -87,186 +97,201 @@ static bool is_inside(const Run *r, const Port *p, const StAffine *map,
       least += l.weight[d] * (up ? first : end - 1);
       most += l.weight[d] * (up ? end - 1 : first);
     }
-    if (least >= 0 && most < p->tensor->extent[i])
-      continue;
-    st_error(r->diag, r->op->loc,
-             "%s #%d%s%s: %s %d is accessed at %lld to %lld of dim %d, which "
-             "has %lld",
-             st_op_name(r->op->kind), r->op->id, r->op->name ? " " : "",
-             r->op->name ? r->op->name : "", what, which, (long long)least,
-             (long long)most, i, (long long)p->tensor->extent[i]);
-    return false;
+    if (least < 0 || most >= p->tensor->extent[i])
+      return refuse(
+          e, what, which,
+          st_arena_printf(e->a,
+                          "is accessed at %lld to %lld of dim %d, which has "
+                          "%lld",
+                          (long long)least, (long long)most, i,
+                          (long long)p->tensor->extent[i]));
   }
   return true;
 }
 
-static bool make_port(Run *r, Port *p, const StDense *t, const StAffine *map,
-                      const StGuard *g, const char *what, int which) {
-  *p = (Port){.tensor = t, .guard = g->dim, .at = linear(r)};
+static bool make_port(StNestEval *e, Port *p, const StDense *t,
+                      const StAffine *map, const StGuard *g, const char *what,
+                      int which) {
+  *p = (Port){.tensor = t, .guard = g->dim, .at = linear(e)};
   if (g->dim >= 0) {
-    p->lo = st_sym_eval(g->lo, r->P, r->T);
-    p->hi = st_sym_eval(g->hi, r->P, r->T);
+    p->lo = st_sym_eval(g->lo, e->P, e->T);
+    p->hi = st_sym_eval(g->hi, e->P, e->T);
   }
-  p->lane = ST_NEW_N(r->a, int64_t, CHUNK);
   if (!map)
     return true; /* a table */
+  p->element = ST_NEW_N(e->a, int64_t, e->most);
   int64_t stride = 1;
   for (int i = t->rank; i-- > 0; stride *= t->extent[i])
-    add_affine(r, &p->at, &map[i], stride);
-  return is_inside(r, p, map, what, which);
+    add_affine(e, &p->at, &map[i], stride);
+  return is_inside(e, p, map, what, which);
 }
 
-static bool varies(const Run *r, const Linear *l) {
-  for (int d = 0; d < r->n->ndims; d++)
-    if (r->n->dim[d].reduction && l->weight[d])
+static bool varies(const StNestEval *e, const Linear *l) {
+  for (int d = 0; d < e->n->ndims; d++)
+    if (e->uniform[d] && l->weight[d])
       return true;
   return false;
 }
 
-static void make_step(Run *r, int x) {
-  Step *s = &r->step[x];
-  const StExpr *e = &r->n->body.at[x];
-  *s = (Step){.e = e, .own = st_arena_alloc(r->a, 8 * CHUNK)};
+static void make_step(StNestEval *e, int at) {
+  Step *s = &e->step[at];
+  const StExpr *x = &e->n->body.at[at];
+  *s = (Step){.e = x, .own = st_arena_alloc_n(e->a, (size_t)e->most, 8)};
   s->at = s->own;
-  for (int k = 0; k < st_scalar_args(e->kind); k++)
-    s->varies |= r->step[e->arg[k]].varies;
-  if (st_scalar_args(e->kind) > 0)
-    s->type0 = r->n->body.at[e->arg[0]].dtype;
-  if (e->kind == ST_X_ARG) {
-    const Port *p = &r->in[e->operand];
-    s->varies =
-        varies(r, &p->at) || (p->guard >= 0 && r->n->dim[p->guard].reduction);
-  } else if (e->kind == ST_X_INDEX) {
-    s->index = linear(r);
-    add_affine(r, &s->index, &e->affine, 1);
-    s->varies = varies(r, &s->index);
-  } else if (e->kind == ST_X_EXTRACT) {
-    for (int k = 0; k < e->nindices; k++)
-      s->varies |= r->step[e->indices[k]].varies;
-  } else if (e->kind == ST_X_CONST) {
-    int bytes = st_slot_bytes(e->dtype);
-    for (int i = 0; i < CHUNK; i++)
-      st_slots_read(e->dtype, &e->bits, 1, (char *)s->own + i * bytes);
+  for (int k = 0; k < st_scalar_args(x->kind); k++)
+    s->varies |= e->step[x->arg[k]].varies;
+  if (st_scalar_args(x->kind) > 0)
+    s->type0 = e->n->body.at[x->arg[0]].dtype;
+  if (x->kind == ST_X_ARG) {
+    const Port *p = &e->in[x->operand];
+    s->varies = varies(e, &p->at) || (p->guard >= 0 && e->uniform[p->guard]);
+  } else if (x->kind == ST_X_INDEX) {
+    s->index = linear(e);
+    add_affine(e, &s->index, &x->affine, 1);
+    s->varies = varies(e, &s->index);
+  } else if (x->kind == ST_X_EXTRACT) {
+    for (int k = 0; k < x->nindices; k++)
+      s->varies |= e->step[x->indices[k]].varies;
+  } else if (x->kind == ST_X_CONST) {
+    int bytes = st_slot_bytes(x->dtype);
+    for (int i = 0; i < e->most; i++)
+      st_slots_read(x->dtype, &x->bits, 1, (char *)s->own + i * bytes);
   }
 }
 
-/* A fold is written when it is complete, wherever its dims are. */
-static bool check_results(const Run *r) {
-  for (int k = 0; k < r->op->nresults; k++) {
-    int g = r->n->out[k].guard.dim;
-    if (g < 0 || !r->n->dim[g].reduction)
-      continue;
-    st_error(r->diag, r->op->loc,
-             "%s #%d: result %d is guarded on a "
-             "reduction dim",
-             st_op_name(r->op->kind), r->op->id, k);
-    return false;
-  }
-  return true;
-}
-
-static bool prepare(Run *r, const StDense *const *in, const StDense *const *out,
-                    int64_t layer) {
-  const StNest *n = r->n;
-  r->first = ST_NEW_N(r->a, int64_t, n->ndims + 1);
-  r->end = ST_NEW_N(r->a, int64_t, n->ndims + 1);
-  r->dim = ST_NEW_N(r->a, int64_t, n->ndims + 1);
-  r->lane = ST_NEW_N(r->a, int64_t *, n->ndims + 1);
-  for (int d = 0; d < n->ndims; d++) {
-    r->end[d] = st_sym_eval(n->dim[d].extent, r->P, r->T);
-    r->lane[d] = ST_NEW_N(r->a, int64_t, CHUNK);
+static void set_ranges(StNestEval *e, int64_t layer) {
+  int n = e->n->ndims;
+  e->first = ST_NEW_N(e->a, int64_t, n + 1);
+  e->end = ST_NEW_N(e->a, int64_t, n + 1);
+  e->dim = ST_NEW_N(e->a, int64_t *, n + 1);
+  for (int d = 0; d < n; d++) {
+    e->end[d] = st_sym_eval(e->n->dim[d].extent, e->P, e->T);
+    e->dim[d] = ST_NEW_N(e->a, int64_t, e->most);
   }
   if (layer >= 0) {
-    r->first[0] = layer;
-    r->end[0] = layer + 1;
+    e->first[0] = layer;
+    e->end[0] = layer + 1;
   }
-  bool ok = check_results(r);
-  r->in = ST_NEW_N(r->a, Port, r->op->noperands + 1);
-  r->out = ST_NEW_N(r->a, Port, r->op->nresults + 1);
-  r->acc = ST_NEW_N(r->a, void *, r->op->nresults + 1);
-  for (int k = 0; k < r->op->noperands; k++)
-    ok &= make_port(r, &r->in[k], in[k], n->in[k].map, &n->in[k].guard,
+}
+
+StNestEval *st_nest_new(StArena *a, const StOp *op, const StDense *const *in,
+                        const StDense *const *out, int64_t P, int64_t T,
+                        int64_t layer, const bool *uniform, int points,
+                        StDiag *diag) {
+  StNestEval *e = ST_NEW(a, StNestEval);
+  const StNest *n = &op->u.nest;
+  *e = (StNestEval){.op = op,
+                    .n = n,
+                    .a = a,
+                    .diag = diag,
+                    .P = P,
+                    .T = T,
+                    .uniform = uniform,
+                    .most = points};
+  set_ranges(e, layer);
+  bool ok = true;
+  e->in = ST_NEW_N(a, Port, op->noperands + 1);
+  e->out = ST_NEW_N(a, Port, op->nresults + 1);
+  for (int k = 0; k < op->noperands; k++)
+    ok &= make_port(e, &e->in[k], in[k], n->in[k].map, &n->in[k].guard,
                     "operand", k);
-  for (int k = 0; k < r->op->nresults; k++) {
-    ok &= make_port(r, &r->out[k], out[k], n->out[k].map, &n->out[k].guard,
-                    "result", k);
-    r->acc[k] = st_arena_alloc(r->a, 8 * CHUNK);
+  for (int k = 0; k < op->nresults; k++) {
+    const StGuard *g = &n->out[k].guard;
+    ok &= make_port(e, &e->out[k], out[k], n->out[k].map, g, "result", k);
+    if (g->dim >= 0 && n->dim[g->dim].reduction)
+      ok = refuse(e, "result", k, "is guarded on a reduction dim");
   }
-  r->step = ST_NEW_N(r->a, Step, n->body.n + 1);
+  e->step = ST_NEW_N(a, Step, n->body.n + 1);
   for (int x = 0; ok && x < n->body.n; x++)
-    make_step(r, x);
-  return ok;
+    make_step(e, x);
+  return ok ? e : NULL;
 }
 
-/* ---- a chunk ----------------------------------------------------------- */
+/* ---- evaluation -------------------------------------------------------- */
 
-static void place_port(const Run *r, Port *p) {
-  for (int i = 0; i < r->lanes; i++)
-    p->lane[i] = p->at.base;
-  for (int d = 0; d < r->n->ndims; d++)
-    if (!r->n->dim[d].reduction && p->at.weight[d])
-      for (int i = 0; i < r->lanes; i++)
-        p->lane[i] += p->at.weight[d] * r->lane[d][i];
-  p->dense = p->guard < 0 || r->n->dim[p->guard].reduction;
-  for (int i = 1; i < r->lanes && p->dense; i++)
-    p->dense = p->lane[i] == p->lane[0] + i;
+int64_t *st_nest_dim(StNestEval *e, int d) { return e->dim[d]; }
+
+/* What the dims that are not uniform make of an expression. */
+static void place(const StNestEval *e, const Linear *l, int64_t *to) {
+  for (int i = 0; i < e->points; i++)
+    to[i] = l->base;
+  for (int d = 0; d < e->n->ndims; d++)
+    if (!e->uniform[d] && l->weight[d])
+      for (int i = 0; i < e->points; i++)
+        to[i] += l->weight[d] * e->dim[d][i];
 }
 
-/* What the reduction dims add. */
-static int64_t moved(const Run *r, const Linear *l) {
+/* What the uniform dims add. */
+static int64_t moved(const StNestEval *e, const Linear *l) {
   int64_t at = 0;
-  for (int d = 0; d < r->n->ndims; d++)
-    if (r->n->dim[d].reduction)
-      at += l->weight[d] * r->dim[d];
+  for (int d = 0; d < e->n->ndims; d++)
+    if (e->uniform[d])
+      at += l->weight[d] * e->dim[d][0];
   return at;
 }
 
-/* Whether lane i accesses the port. */
-static bool is_on(const Run *r, const Port *p, int i) {
+static void place_port(const StNestEval *e, Port *p) {
+  if (!p->element)
+    return;
+  place(e, &p->at, p->element);
+  p->dense = p->guard < 0 || e->uniform[p->guard];
+  for (int i = 1; i < e->points && p->dense; i++)
+    p->dense = p->element[i] == p->element[0] + i;
+}
+
+void st_nest_place(StNestEval *e, int n) {
+  e->points = n;
+  for (int k = 0; k < e->op->noperands; k++)
+    place_port(e, &e->in[k]);
+  for (int k = 0; k < e->op->nresults; k++)
+    place_port(e, &e->out[k]);
+}
+
+/* Whether point i accesses the port. */
+static bool is_on(const StNestEval *e, const Port *p, int i) {
   if (p->guard < 0)
     return true;
-  bool red = r->n->dim[p->guard].reduction;
-  int64_t at = red ? r->dim[p->guard] : r->lane[p->guard][i];
+  int64_t at = e->dim[p->guard][e->uniform[p->guard] ? 0 : i];
   return at >= p->lo && at < p->hi;
 }
 
-static void fetch(const Run *r, Step *s) {
-  const Port *p = &r->in[s->e->operand];
+static void fetch(const StNestEval *e, Step *s) {
+  const Port *p = &e->in[s->e->operand];
   size_t bytes = (size_t)st_slot_bytes(s->e->dtype);
   char *from = p->tensor->slots;
-  int64_t at = moved(r, &p->at);
+  int64_t at = moved(e, &p->at);
   bool all = p->guard < 0;
   s->at = s->own;
-  if (p->dense && is_on(r, p, 0)) {
-    s->at = from + (size_t)(p->lane[0] + at) * bytes;
+  if (p->dense && is_on(e, p, 0)) {
+    s->at = from + (size_t)(p->element[0] + at) * bytes;
     return;
   }
   if (!all)
-    memset(s->own, 0, bytes * (size_t)r->lanes);
+    memset(s->own, 0, bytes * (size_t)e->points);
   if (bytes == 4) {
     float *to = s->own;
     const float *f = p->tensor->slots;
-    for (int i = 0; i < r->lanes; i++)
-      if (all || is_on(r, p, i))
-        to[i] = f[p->lane[i] + at];
+    for (int i = 0; i < e->points; i++)
+      if (all || is_on(e, p, i))
+        to[i] = f[p->element[i] + at];
   } else {
     int64_t *to = s->own;
     const int64_t *f = p->tensor->slots;
-    for (int i = 0; i < r->lanes; i++)
-      if (all || is_on(r, p, i))
-        to[i] = f[p->lane[i] + at];
+    for (int i = 0; i < e->points; i++)
+      if (all || is_on(e, p, i))
+        to[i] = f[p->element[i] + at];
   }
 }
 
-static void look_up(const Run *r, Step *s) {
-  const StDense *t = r->in[s->e->operand].tensor;
+static void look_up(const StNestEval *e, Step *s) {
+  const StDense *t = e->in[s->e->operand].tensor;
   size_t bytes = (size_t)st_slot_bytes(s->e->dtype);
-  memset(s->own, 0, bytes * (size_t)r->lanes);
-  for (int i = 0; i < r->lanes; i++) {
+  memset(s->own, 0, bytes * (size_t)e->points);
+  for (int i = 0; i < e->points; i++) {
     int64_t at = 0;
     bool inside = true;
     for (int d = 0; d < t->rank && inside; d++) {
-      int64_t x = ((const int64_t *)r->step[s->e->indices[d]].at)[i];
+      int64_t x = ((const int64_t *)e->step[s->e->indices[d]].at)[i];
       inside = x >= 0 && x < t->extent[d];
       at = at * t->extent[d] + (inside ? x : 0);
     }
@@ -276,128 +301,128 @@ static void look_up(const Run *r, Step *s) {
   }
 }
 
-static void index_lanes(const Run *r, const Step *s) {
-  int64_t *to = s->own, at = s->index.base + moved(r, &s->index);
-  for (int i = 0; i < r->lanes; i++)
-    to[i] = at;
-  for (int d = 0; d < r->n->ndims; d++)
-    if (!r->n->dim[d].reduction && s->index.weight[d])
-      for (int i = 0; i < r->lanes; i++)
-        to[i] += s->index.weight[d] * r->lane[d][i];
+static void index_points(const StNestEval *e, const Step *s) {
+  int64_t *to = s->own, at = moved(e, &s->index);
+  place(e, &s->index, to);
+  for (int i = 0; i < e->points; i++)
+    to[i] += at;
 }
 
-static void evaluate(Run *r, bool all) {
-  for (int x = 0; x < r->n->body.n; x++) {
-    Step *s = &r->step[x];
+void st_nest_evaluate(StNestEval *e, bool again) {
+  for (int x = 0; x < e->n->body.n; x++) {
+    Step *s = &e->step[x];
     const void *args[3] = {NULL, NULL, NULL};
-    if (!all && !s->varies)
+    if (again && !s->varies)
       continue;
     switch ((int)s->e->kind) {
     case ST_X_CONST:
       break;
     case ST_X_ARG:
-      fetch(r, s);
+      fetch(e, s);
       break;
     case ST_X_EXTRACT:
-      look_up(r, s);
+      look_up(e, s);
       break;
     case ST_X_INDEX:
-      index_lanes(r, s);
+      index_points(e, s);
       break;
     default:
       for (int k = 0; k < st_scalar_args(s->e->kind); k++)
-        args[k] = r->step[s->e->arg[k]].at;
-      st_slots_apply(s->e, s->type0, r->lanes, args, s->own);
+        args[k] = e->step[s->e->arg[k]].at;
+      st_slots_apply(s->e, s->type0, e->points, args, s->own);
     }
   }
 }
 
-static void take(Run *r, bool first) {
-  for (int k = 0; k < r->op->nresults; k++) {
-    const StOutput *o = &r->n->out[k];
-    StDtype t = r->out[k].tensor->dtype;
-    const void *v = r->step[o->yield].at;
-    if (first)
-      memcpy(r->acc[k], v, (size_t)(r->lanes * st_slot_bytes(t)));
-    else
-      st_slots_combine(o->combine, t, r->lanes, r->acc[k], v);
-  }
+const void *st_nest_value(const StNestEval *e, int r) {
+  return e->step[e->n->out[r].yield].at;
 }
 
-static void write_results(const Run *r) {
-  for (int k = 0; k < r->op->nresults; k++) {
-    const Port *p = &r->out[k];
-    size_t bytes = (size_t)st_slot_bytes(p->tensor->dtype);
-    char *to = p->tensor->slots;
-    const char *from = r->acc[k];
-    int run = p->dense ? r->lanes : 1; /* lanes that lie side by side */
-    for (int i = 0; i < r->lanes; i += run)
-      if (is_on(r, p, i))
-        memcpy(to + (size_t)p->lane[i] * bytes, from + (size_t)i * bytes,
-               (size_t)run * bytes);
-  }
+void st_nest_write(const StNestEval *e, int r, int first, int n,
+                   const void *slots) {
+  const Port *p = &e->out[r];
+  size_t bytes = (size_t)st_slot_bytes(p->tensor->dtype);
+  char *to = p->tensor->slots;
+  const char *from = slots;
+  int run = p->dense ? n : 1; /* points that lie side by side */
+  for (int i = 0; i < n; i += run)
+    if (is_on(e, p, first + i))
+      memcpy(to + (size_t)p->element[first + i] * bytes,
+             from + (size_t)i * bytes, (size_t)run * bytes);
 }
 
-/* The next point of the dims that are (not) reductions; false after the
+/* ---- generics ---------------------------------------------------------- */
+
+/* The next position of the dims that are (not) reductions; false after the
  * last, when they are at the first again. */
-static bool advance(const Run *r, bool reduction, int64_t *at) {
-  for (int d = r->n->ndims; d-- > 0;) {
-    if (r->n->dim[d].reduction != reduction)
+static bool advance(const StNestEval *e, bool reduction, int64_t *at) {
+  for (int d = e->n->ndims; d-- > 0;) {
+    if (e->n->dim[d].reduction != reduction)
       continue;
-    if (++at[d] < r->end[d])
+    if (++at[d] < e->end[d])
       return true;
-    at[d] = r->first[d];
+    at[d] = e->first[d];
   }
   return false;
 }
 
-static void run_chunk(Run *r) {
-  for (int k = 0; k < r->op->noperands; k++)
-    if (r->n->in[k].map)
-      place_port(r, &r->in[k]);
-  for (int k = 0; k < r->op->nresults; k++)
-    place_port(r, &r->out[k]);
-  memcpy(r->dim, r->first, (size_t)r->n->ndims * sizeof *r->dim);
-  bool first = true;
-  do {
-    evaluate(r, first);
-    take(r, first);
-    first = false;
-  } while (advance(r, true, r->dim));
-  write_results(r);
+/* All reduction dims at the points that are placed. */
+static void fold_points(StNestEval *e, int64_t *at, void *const *acc) {
+  bool again = false, more = true;
+  for (; more; again = true) {
+    for (int d = 0; d < e->n->ndims; d++)
+      if (e->uniform[d])
+        e->dim[d][0] = at[d];
+    st_nest_evaluate(e, again);
+    for (int r = 0; r < e->op->nresults; r++) {
+      StDtype t = e->out[r].tensor->dtype;
+      const void *v = st_nest_value(e, r);
+      if (again)
+        st_slots_combine(e->n->out[r].combine, t, e->points, acc[r], v);
+      else
+        memcpy(acc[r], v, (size_t)(e->points * st_slot_bytes(t)));
+    }
+    more = advance(e, true, at);
+  }
+  for (int r = 0; r < e->op->nresults; r++)
+    st_nest_write(e, r, 0, e->points, acc[r]);
 }
 
-static void run_all(Run *r) {
-  const StNest *n = r->n;
-  int64_t *at = ST_NEW_N(r->a, int64_t, n->ndims + 1);
-  for (int d = 0; d < n->ndims; d++) {
-    at[d] = r->first[d];
-    if (r->first[d] >= r->end[d])
+static void run_points(StNestEval *e) {
+  int ndims = e->n->ndims;
+  int64_t *at = ST_NEW_N(e->a, int64_t, ndims + 1);
+  void **acc = ST_NEW_N(e->a, void *, e->op->nresults + 1);
+  for (int r = 0; r < e->op->nresults; r++)
+    acc[r] = st_arena_alloc(e->a, 8 * CHUNK);
+  for (int d = 0; d < ndims; d++) {
+    at[d] = e->first[d];
+    if (e->first[d] >= e->end[d])
       return;
   }
-  bool more = true;
-  while (more) {
-    for (r->lanes = 0; more && r->lanes < CHUNK; r->lanes++) {
-      for (int d = 0; d < n->ndims; d++)
-        r->lane[d][r->lanes] = at[d];
-      more = advance(r, false, at);
+  for (bool more = true; more;) {
+    int n = 0;
+    for (; more && n < CHUNK; n++) {
+      for (int d = 0; d < ndims; d++)
+        if (!e->uniform[d])
+          e->dim[d][n] = at[d];
+      more = advance(e, false, at);
     }
-    run_chunk(r);
+    st_nest_place(e, n);
+    fold_points(e, at, acc);
   }
 }
 
 bool st_nest_run(const StOp *op, const StDense *const *in,
                  const StDense *const *out, int64_t P, int64_t T, int64_t layer,
                  StDiag *diag) {
-  Run r = {.op = op,
-           .n = &op->u.nest,
-           .a = st_arena_new(),
-           .diag = diag,
-           .P = P,
-           .T = T};
-  bool ok = prepare(&r, in, out, layer);
-  if (ok)
-    run_all(&r);
-  st_arena_free(r.a);
-  return ok;
+  StArena *a = st_arena_new();
+  bool *uniform = ST_NEW_N(a, bool, op->u.nest.ndims + 1);
+  for (int d = 0; d < op->u.nest.ndims; d++)
+    uniform[d] = op->u.nest.dim[d].reduction;
+  StNestEval *e =
+      st_nest_new(a, op, in, out, P, T, layer, uniform, CHUNK, diag);
+  if (e)
+    run_points(e);
+  st_arena_free(a);
+  return e != NULL;
 }

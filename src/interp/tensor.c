@@ -266,7 +266,7 @@ static bool run_gather(Interp *s, const StOp *op) {
   const StValue *table = op->operand[0];
   const StDense *from = value_of(s, table);
   StDense *to = value_of(s, op->result[0]);
-  if (op->result[0]->type.order || l->gather < 0 || op->noperands != 2)
+  if (l->gather < 0 || op->noperands != 2)
     return refuse(s, op, "only gathering loads are at the tensor level");
   const int64_t *index = value_of(s, op->operand[1])->slots;
   int64_t *most = ST_NEW_N(s->a, int64_t, from->rank + 1);
