@@ -1,40 +1,101 @@
 /* Orders of streams: canonical form and equality (doc/itensor.md). */
 #include "ir/itensor.h"
 
-#include <string.h>
+static const StSym one = {.c = 1};
 
-/* The loop that runs `outer` around `inner`, if that is one loop. */
-static bool merge(const StLoop *outer, const StLoop *inner, StLoop *both) {
-  if (outer->dim != inner->dim)
+/* A token at the same place in every iteration: what is inside is streamed
+ * again. */
+static bool is_again(const StLoop *l) { return l->dim < 0 || l->step == 0; }
+
+/* ---- loops that stream again ------------------------------------------ */
+
+static int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+static int64_t gcd(int64_t a, int64_t b) {
+  for (a = magnitude(a), b = magnitude(b); b;) {
+    int64_t rest = a % b;
+    a = b;
+    b = rest;
+  }
+  return a;
+}
+
+static int compare(StSym a, StSym b) {
+  int64_t x[] = {a.p, a.t, a.c}, y[] = {b.p, b.t, b.c};
+  for (int i = 0; i < 3; i++)
+    if (x[i] != y[i])
+      return x[i] < y[i] ? -1 : 1;
+  return 0;
+}
+
+/* Only the product of neighbouring trips counts. As a polynomial in P and T it
+ * has one factorisation into a number and linear forms without a common
+ * divisor: the forms sorted, the number multiplied into the first. */
+static void push_again(StItensor *r, const StLoop *l, int n) {
+  StSym number = one;
+  int first = r->nloops;
+  for (int i = 0; i < n; i++) {
+    StSym s = l[i].trip;
+    if (st_sym_is_const(s)) {
+      number = st_sym_scale(number, s.c);
+      continue;
+    }
+    int64_t g = gcd(s.c, gcd(s.p, s.t));
+    number = st_sym_scale(number, g);
+    s = (StSym){s.c / g, s.p / g, s.t / g};
+    int at = r->nloops++;
+    for (; at > first && compare(s, r->loop[at - 1].trip) < 0; at--)
+      r->loop[at] = r->loop[at - 1];
+    r->loop[at] = (StLoop){-1, s, 0};
+  }
+  if (r->nloops > first)
+    r->loop[first].trip = st_sym_scale(r->loop[first].trip, number.c);
+  else if (number.c != 1)
+    r->loop[r->nloops++] = (StLoop){-1, number, 0};
+}
+
+/* ---- loops that advance ----------------------------------------------- */
+
+/* The last loop of r and l inside it are one loop; it replaces the last. */
+static bool merge(StItensor *r, const StLoop *l) {
+  StLoop *outer = r->nloops ? &r->loop[r->nloops - 1] : NULL;
+  int64_t span;
+  if (!outer || outer->dim != l->dim || !st_sym_is_const(l->trip) ||
+      __builtin_mul_overflow(l->step, l->trip.c, &span) ||
+      outer->step != span)
     return false;
-  bool constant =
-      st_sym_is_const(outer->trip) || st_sym_is_const(inner->trip);
-  if (!constant)
-    return false;
-  if (outer->dim >= 0 &&
-      (!st_sym_is_const(inner->trip) ||
-       outer->step != inner->step * inner->trip.c))
-    return false;
-  *both = *inner;
-  both->trip = st_sym_is_const(inner->trip)
-                   ? st_sym_scale(outer->trip, inner->trip.c)
-                   : st_sym_scale(inner->trip, outer->trip.c);
+  outer->trip = st_sym_scale(outer->trip, l->trip.c);
+  outer->step = l->step;
   return true;
+}
+
+static bool is_empty(const StItensor *x) {
+  for (int i = 0; i < x->nloops; i++)
+    if (st_sym_is_const(x->loop[i].trip) && x->loop[i].trip.c <= 0)
+      return true;
+  return false;
 }
 
 StItensor st_itensor_canonical(StArena *a, const StItensor *x) {
   StItensor r = *x;
   r.loop = ST_NEW_N(a, StLoop, x->nloops + 1);
   r.nloops = 0;
-  for (int i = 0; i < x->nloops; i++) {
-    StLoop l = x->loop[i];
-    if (st_sym_eq(l.trip, st_sym_const(1)))
-      continue;
-    if (l.dim < 0)
-      l.step = 0;
-    if (r.nloops && merge(&r.loop[r.nloops - 1], &l, &l))
-      r.nloops--;
-    r.loop[r.nloops++] = l;
+  if (is_empty(x)) {
+    r.origin = ST_NEW_N(a, StSym, x->rank + 1);
+    r.loop[r.nloops++] = (StLoop){.dim = -1};
+    return r;
+  }
+  for (int i = 0; i < x->nloops;) {
+    const StLoop *l = &x->loop[i];
+    int run = i; /* end of the loops that stream again, and of single ones */
+    while (run < x->nloops &&
+           (is_again(&x->loop[run]) || st_sym_eq(x->loop[run].trip, one)))
+      run++;
+    push_again(&r, l, run - i);
+    i = run;
+    if (i < x->nloops && !merge(&r, &x->loop[i]))
+      r.loop[r.nloops++] = x->loop[i];
+    i++;
   }
   return r;
 }
@@ -43,11 +104,11 @@ bool st_itensor_same(StArena *scratch, const StItensor *x,
                      const StItensor *y) {
   if (x->rank != y->rank)
     return false;
-  for (int d = 0; d < x->rank; d++)
-    if (x->elem[d] != y->elem[d] || !st_sym_eq(x->origin[d], y->origin[d]))
-      return false;
   StItensor a = st_itensor_canonical(scratch, x);
   StItensor b = st_itensor_canonical(scratch, y);
+  for (int d = 0; d < a.rank; d++)
+    if (a.elem[d] != b.elem[d] || !st_sym_eq(a.origin[d], b.origin[d]))
+      return false;
   if (a.nloops != b.nloops)
     return false;
   for (int i = 0; i < a.nloops; i++)
@@ -73,7 +134,7 @@ int64_t st_itensor_tokens(const StItensor *x, int64_t P, int64_t T) {
 
 bool st_itensor_is_once(const StItensor *x) {
   for (int i = 0; i < x->nloops; i++)
-    if (x->loop[i].dim < 0 && !st_sym_eq(x->loop[i].trip, st_sym_const(1)))
+    if (is_again(&x->loop[i]) && !st_sym_eq(x->loop[i].trip, one))
       return false;
   return true;
 }

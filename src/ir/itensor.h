@@ -4,11 +4,11 @@
 
 #include "ir/ir.h"
 
-/* The canonical form of an order, in the arena: no loops of one trip, and
- * neighbouring loops of one data dim merged where the outer step is the inner
- * step times the inner trip (neighbouring loops that stream again, dim -1,
- * merged likewise). Two orders are equal as sequences of tokens iff their
- * canonical forms are equal (for all P and T, where trips are symbols). */
+/* The canonical form of an order, in the arena (doc/itensor.md): no loops of
+ * one trip; neighbouring loops of one data dim merged where the outer step is
+ * the inner step times the inner trip; neighbouring loops that stream again
+ * (dim -1 or step 0) as the factors of their product. Two orders are equal as
+ * sequences of tokens, for all P and T, iff their canonical forms are equal. */
 StItensor st_itensor_canonical(StArena *a, const StItensor *x);
 
 /* Same sequence of tokens. */
