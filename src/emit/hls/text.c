@@ -8,23 +8,23 @@
 #include "ir/itensor.h"
 
 const char *st_hls_ident(StArena *a, const char *name) {
-  char s[25];
-  int n = 0;
-  bool gap = false;
-  for (; name && *name && n < 24; name++) {
-    char c = *name;
-    bool upper = c >= 'A' && c <= 'Z';
-    if (upper)
-      c = (char)(c - 'A' + 'a');
-    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) {
-      if (gap && n > 0 && n < 23)
-        s[n++] = '_';
+  enum { LONGEST = 28 };
+  size_t n = 0, from = 0;
+  char *s = st_arena_alloc(a, 2 * strlen(name ? name : "") + 1);
+  for (bool gap = false; name && *name; name++) {
+    bool upper = *name >= 'A' && *name <= 'Z';
+    char c = upper ? (char)(*name - 'A' + 'a') : *name;
+    bool part = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+    if (part && gap && n > 0)
+      s[n++] = '_';
+    if (part)
       s[n++] = c;
-    }
-    gap = !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'));
+    gap = !part;
   }
-  s[n] = 0;
-  return st_arena_strdup(a, s);
+  if (n > LONGEST) /* what is special of a name is at its end */
+    for (from = n - LONGEST; s[from - 1] != '_' && from + 8 < n; from++)
+      ;
+  return s + from;
 }
 
 const char *st_hls_element(StDtype t) {

@@ -5,7 +5,8 @@
 #include "base/str.h"
 #include "emit/hls/plan.h"
 
-/* A C identifier made of at most 24 characters of a name; "" if NULL. */
+/* What a C identifier can end in, made of the last part of a name; "" if
+ * NULL. */
 const char *st_hls_ident(StArena *a, const char *name);
 
 const char *st_hls_element(StDtype t); /* "float", "st_f16", "int8_t" */
