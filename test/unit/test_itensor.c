@@ -445,8 +445,16 @@ static void test_figures(void **state) {
   assert_false(st_itensor_is_once(&x));
   x.loop[1].trip = st_sym_const(1);
   assert_true(st_itensor_is_once(&x));
-  StItensor y = make(a, 3, loop);
+  StItensor y = x;
   y.rank = 1;
+  assert_false(st_itensor_same(a, &x, &y));
+  y = make(a, 2, x.loop);
+  x.nloops = 2;
+  assert_true(st_itensor_same(a, &x, &y));
+  y.origin[1] = st_sym_const(1);
+  assert_false(st_itensor_same(a, &x, &y));
+  y.origin[1] = st_sym_const(0);
+  y.elem[1] = 1;
   assert_false(st_itensor_same(a, &x, &y));
   st_arena_free(a);
 }
