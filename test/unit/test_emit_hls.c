@@ -126,6 +126,23 @@ static float *reference_kernel(StArena *a, const StOp *op,
 
 enum { KERNELS = 12 };
 
+/* y[o] = sum over k, l of x[k, l, o], fourteen lanes in a tree. */
+static StOp *wide_tree(StModule *m) {
+  StSym o = st_sym_const(6), k = st_sym_const(14), l = st_sym_const(2);
+  StSym shape[3] = {k, l, o};
+  StOp *op = hls_kernel(m, "wide", 1, 1);
+  int d[3] = {hls_dim(m, op, k, true, 7), hls_dim(m, op, l, true, 2),
+              hls_dim(m, op, o, false, 3)};
+  hls_loop(m, op, d[0], st_sym_const(2), 7);
+  hls_loop(m, op, d[2], st_sym_const(2), 3);
+  hls_in(m, op, 0, hls_arg(m, ST_ROLE_INPUT, ST_F32, 3, shape), 3, d);
+  int x = hls_expr(m, op, ST_X_ARG, ST_F32, 0, -1, -1);
+  hls_out(m, op, 0, ST_F32, x, ST_X_ADDF, 1, &d[2]);
+  hls_finish(m, op);
+  hls_store(m, ST_ROLE_OUTPUT, op->result[0], -1);
+  return op;
+}
+
 static void kernels_of_random_schedules(void **state) {
   Fixture *f = *state;
   for (int c = 0; c < 2; c++) {
@@ -136,7 +153,8 @@ static void kernels_of_random_schedules(void **state) {
     for (int i = 0; i < KERNELS; i++) {
       arg[i] = m->arg.n;
       ret[i] = m->ret.n;
-      kernel[i] = module_random_kernel(m, &seed, 1 + i % 3, true);
+      kernel[i] = i == 0 ? wide_tree(m)
+                         : module_random_kernel(m, &seed, 1 + i % 3, true);
     }
     module_decide(m, 2, 3);
     const void **data = random_arguments(f->arena, &seed, m), *result[64];
