@@ -20,7 +20,7 @@ enum { N = 64 };
 typedef struct {
   StModule *m;
   StOp *kernel;
-  int type_of_arg[3]; /* dtype */
+  StDtype type_of_arg[3];
   int x, dims[1];
 } Bench;
 
@@ -32,7 +32,7 @@ static Bench bench(StModule *m, StDtype a, StDtype b, StDtype c, int nresults) {
   hls_dim(m, r.kernel, n, false, 2);
   hls_loop(m, r.kernel, 0, st_sym_const(N / 2), 2);
   for (int i = 0; i < 3; i++) {
-    StDtype t = (StDtype)r.type_of_arg[i];
+    StDtype t = r.type_of_arg[i];
     hls_in(m, r.kernel, i, hls_arg(m, ST_ROLE_INPUT, t, 1, &n), 1, r.dims);
     hls_expr(m, r.kernel, ST_X_ARG, t, i, -1, -1);
   }
