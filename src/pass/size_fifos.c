@@ -19,7 +19,7 @@
 #include "solve/schedule.h"
 
 enum {
-  MAX_STEPS = 12,
+  MAX_STEPS = 9,
   TRIAL_STEPS = 2, /* the most demanding ones */
 };
 
@@ -57,10 +57,10 @@ static void choose_steps(Sizing *s) {
     add_step(s, 0, 1);
     return;
   }
-  int64_t T[] = {m->chunk, 1, (m->chunk + 1) / 2, m->chunk > 2 ? 2 : 1};
-  for (int i = 0; i < 4; i++)
+  int64_t T[] = {m->chunk, 1, (m->chunk + 1) / 2};
+  for (int i = 0; i < 3; i++)
     add_step(s, m->ctx - T[i], T[i]);
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < 3; i++) {
     add_step(s, 0, T[i]);
     add_step(s, (m->ctx - T[i]) / 2, T[i]);
   }
