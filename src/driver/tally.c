@@ -25,8 +25,11 @@ static int64_t live_elements(const StModule *m, const StOp *op, int r) {
 
 static void tally_stream(StTally *t, const StTarget *target,
                          const StValue *v) {
+  int64_t bits = v->depth * st_tally_width(v);
   t->streams++;
-  t->fifo_bits += v->depth * st_tally_width(v);
+  t->fifo_bits += bits;
+  if (v->def->kind == ST_OP_LOAD)
+    t->load_bits += bits;
   t->used = st_cost_add(t->used,
                         st_target_fifo_cost(target, v->memory,
                                             st_tally_width(v), v->depth));
@@ -57,6 +60,6 @@ StTally st_tally(const StModule *m, const StTarget *target) {
     if (op->kind != ST_OP_ARG && op->kind != ST_OP_CONST)
       t.used = st_cost_add(t.used, st_target_op_cost(target, m, op));
   }
-  t.fused_bytes = t.converter_bytes + (t.fifo_bits + 7) / 8;
+  t.fused_bytes = t.converter_bytes + (t.fifo_bits - t.load_bits + 7) / 8;
   return t;
 }

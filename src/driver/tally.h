@@ -7,10 +7,12 @@
 typedef struct {
   int kernels, streams, converters, loads, stores;
   int64_t fifo_bits;       /* depth times width of all streams */
+  int64_t load_bits;       /* of these, prefetched from memory: no
+                              intermediates */
   int64_t converter_bytes; /* all banks */
   /* Intermediate tensors: unfused, every tensor between two kernels lies in
    * memory at its largest extents (of one iteration of a repeat); fused, what
-   * FIFOs and converters hold. */
+   * converters and the FIFOs between kernels hold. */
   int64_t unfused_bytes, fused_bytes;
   StCost used;
 } StTally;

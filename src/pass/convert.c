@@ -111,6 +111,16 @@ static void size_window(const StModule *m, StConverter *c) {
   }
 }
 
+/* The outermost loop of v is the iteration of a repeat: each needs what the one
+ * before made, so that its windows never overlap. */
+static bool in_repeat(const StValue *v) {
+  const StOp *op = v->def;
+  while (op->kind == ST_OP_FORK || op->kind == ST_OP_CONVERTER)
+    op = op->operand[0]->def;
+  return op->kind == ST_OP_KERNEL && op->u.nest.nloops &&
+         op->u.nest.dim[op->u.nest.loop[0].dim].iteration;
+}
+
 StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want) {
   StArena *a = m->arena;
   StOp *op = st_op_new(m, ST_OP_CONVERTER, in->def->loc, 1, &in, 1);
@@ -121,7 +131,7 @@ StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want) {
   while (x.at < x.n && y.at < y.n && y.loop[y.at].dim >= 0 &&
          same_range(in->type.order, want, y.loop[y.at].dim) &&
          match(&x, &y)) {
-    again |= y.at > 0 ||
+    again |= (y.at > 0 || !in_repeat(in)) &&
              st_sym_max(y.loop[y.at].trip, m->ctx, m->chunk) > 1;
     x.at++;
     y.at++;

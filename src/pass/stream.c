@@ -111,6 +111,18 @@ static int find_part(const StValue *v, const StItensor *want) {
   return -1;
 }
 
+/* Data dim 0 of stream v is the iteration of a repeat. */
+static bool is_iteration(const StValue *v) {
+  const StOp *op = v->def;
+  while (op->kind == ST_OP_FORK)
+    op = op->operand[0]->def;
+  if (op->kind != ST_OP_KERNEL || v->type.rank == 0)
+    return false;
+  const StNest *n = &op->u.nest;
+  int dim = st_affine_single(&n->out[0].map[0]);
+  return dim >= 0 && n->dim[dim].iteration;
+}
+
 /* A kernel that passes the positions lo .. lo + n - 1 of data dim d on. */
 static StOp *filter(Stream *s, StValue *v, int d, StSym lo, StSym count) {
   StArena *a = s->a;
@@ -130,6 +142,7 @@ static StOp *filter(Stream *s, StValue *v, int d, StSym lo, StSym count) {
   n->ndims = o->rank;
   for (int i = 0; i < o->rank; i++) {
     n->dim[i].extent = v->type.shape[i];
+    n->dim[i].iteration = i == 0 && is_iteration(v);
     n->in[0].map[i] = n->out[0].map[i] = st_affine_dim(a, i);
     if (o->elem[i] > 1)
       n->lane[n->nlanes++] = (StLane){i, (int)o->elem[i]};

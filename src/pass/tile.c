@@ -173,20 +173,52 @@ static void commit(const Tile *t, StOp *op, const Plan *p) {
 
 /* ---- natural order ---------------------------------------------------------- */
 
-static void natural_dims(const StOp *op, int *dims, int *count, bool parallel) {
+/* Dims in the order in which the largest stored operand has them in memory,
+ * then the others as they are numbered. */
+static int *memory_order(const Tile *t, const StOp *op) {
+  const StNest *n = &op->u.nest;
+  int *order = ST_NEW_N(t->scratch, int, n->ndims + 1), count = 0, best = -1;
+  bool *seen = ST_NEW_N(t->scratch, bool, n->ndims + 1);
+  int64_t most = 0;
+  for (int k = 0; k < op->noperands; k++) {
+    int64_t elements = st_type_max_elements(t->m, &op->operand[k]->type);
+    if (elements > most) {
+      most = elements;
+      best = t->order[op->operand[k]->id] ? -1 : k;
+    }
+  }
+  for (int i = 0; best >= 0 && i < op->operand[best]->type.rank; i++) {
+    int d = st_affine_single(&n->in[best].map[i]);
+    if (d >= 0 && !seen[d]) {
+      seen[d] = true;
+      order[count++] = d;
+    }
+  }
+  for (int d = 0; d < n->ndims; d++)
+    if (!seen[d])
+      order[count++] = d;
+  return order;
+}
+
+/* The parallel or the reduction dims of `order`, extents of T last. */
+static void natural_dims(const StOp *op, const int *order, int *dims,
+                         int *count, bool parallel) {
   const StNest *n = &op->u.nest;
   for (int pass = 0; pass < 2; pass++)
-    for (int d = 0; d < n->ndims; d++)
+    for (int i = 0; i < n->ndims; i++) {
+      int d = order[i];
       if (n->dim[d].reduction != parallel &&
           is_tokens(n->dim[d].extent) == (pass == 1))
         dims[(*count)++] = d;
+    }
 }
 
 static void plan_natural(const Tile *t, const StOp *op, Plan *p) {
   int *dims = ST_NEW_N(t->scratch, int, op->u.nest.ndims + 1), n = 0;
-  natural_dims(op, dims, &n, true);
+  const int *order = memory_order(t, op);
+  natural_dims(op, order, dims, &n, true);
   int parallel = n;
-  natural_dims(op, dims, &n, false);
+  natural_dims(op, order, dims, &n, false);
   take_lanes(t, op, p, dims, parallel, t->ctx->lanes);
   for (int i = 0; i < n; i++)
     whole_loop(t, op, p, dims[i]);
@@ -194,15 +226,17 @@ static void plan_natural(const Tile *t, const StOp *op, Plan *p) {
 
 /* ---- following a stream ----------------------------------------------------- */
 
-/* The largest operand whose order is known; ties: the first. -1: none. */
+/* The largest operand whose order is known; ties: the first. -1: none, or a
+ * stored operand is larger (a cache: it is read as it lies in memory). */
 static int find_lead(const Tile *t, const StOp *op) {
   int best = -1;
   int64_t most = 0;
   for (int k = 0; k < op->noperands; k++) {
     const StValue *v = op->operand[k];
     int64_t n = st_type_max_elements(t->m, &v->type);
-    if (t->order[v->id] && n > most) {
-      best = k;
+    bool known = t->order[v->id] != NULL;
+    if (n > most || (n == most && known && best < 0)) {
+      best = known ? k : -1;
       most = n;
     }
   }

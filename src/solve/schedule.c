@@ -86,9 +86,12 @@ static StProblem reverse_problem(const StSchedule *s, StArena *a) {
   return (StProblem){n, s->beats, s->ii, list, first_in, false};
 }
 
-/* Processes at which the data ends. */
+/* Processes at which the data ends: stores, and fills of single windows, which
+ * have room whenever the data comes. With two banks a fill must not drive the
+ * drain of the window before. */
 static bool is_sink(const StProcess *p) {
-  return p->nout == 0 && p->kind != ST_PROC_FILL;
+  return p->nout == 0 &&
+         (p->kind != ST_PROC_FILL || p->op->u.converter.banks == 1);
 }
 
 /* Whether every beat pushes, or the process is to keep its times anyway. */
