@@ -143,13 +143,15 @@ static const char *replace(StArena *a, const char *text, const char *from,
 
 static const char *accelerator(Fixture *f) {
   int n;
-  const StHlsFile *file =
-      st_hls_files(f->arena, make(), f->target, &n, f->diag);
+  const char *text = NULL;
+  StModule *m = make();
+  const StHlsFile *file = st_hls_files(f->arena, m, f->target, &n, f->diag);
   assert_non_null(file);
   for (int i = 0; i < n; i++)
     if (!strcmp(file[i].name, "accelerator.cpp"))
-      return file[i].data;
-  return NULL;
+      text = file[i].data;
+  st_module_free(m);
+  return text;
 }
 
 static void texts_that_break_a_rule(void **state) {

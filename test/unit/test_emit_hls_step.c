@@ -298,8 +298,11 @@ static void the_bytes_depend_on_the_module_only(void **state) {
   Fixture *f = *state;
   int n[2];
   const StHlsFile *file[2];
-  for (int i = 0; i < 2; i++)
-    file[i] = st_hls_files(f->arena, make_model(), f->target, &n[i], f->diag);
+  for (int i = 0; i < 2; i++) {
+    StModule *m = make_model();
+    file[i] = st_hls_files(f->arena, m, f->target, &n[i], f->diag);
+    st_module_free(m);
+  }
   assert_non_null(file[0]);
   assert_int_equal(n[0], n[1]);
   for (int i = 0; i < n[0]; i++) {
@@ -314,7 +317,9 @@ static void the_bytes_depend_on_the_module_only(void **state) {
 static void the_host_program_links(void **state) {
   Fixture *f = *state;
   const char *dir = st_arena_printf(f->arena, "%s/host", f->dir);
-  assert_true(st_emit_hls(make_model(), f->target, dir, f->diag));
+  StModule *m = make_model();
+  assert_true(st_emit_hls(m, f->target, dir, f->diag));
+  st_module_free(m);
   shell(f->arena, st_arena_printf(f->arena,
                                   "make -s -C '%s' host "
                                   "CXXFLAGS='-O0 -Wextra -Werror' && "
