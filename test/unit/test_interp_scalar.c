@@ -30,9 +30,9 @@ static float float_of(StScalarKind k, StDtype t, float a, float b) {
   return r;
 }
 
-static const int64_t low[] = {[ST_I1] = -1, [ST_I4] = -8, [ST_I8] = -128,
-                              [ST_I16] = -32768, [ST_I32] = INT32_MIN,
-                              [ST_I64] = INT64_MIN};
+static const int64_t low[] = {
+    [ST_I1] = -1,      [ST_I4] = -8,         [ST_I8] = -128,
+    [ST_I16] = -32768, [ST_I32] = INT32_MIN, [ST_I64] = INT64_MIN};
 
 /* A slot as a number: a true i1 is -1. */
 static int64_t number(StDtype t, int64_t slot) {
@@ -54,12 +54,15 @@ static void check_pair(StDtype t, int64_t a, int64_t b) {
     StScalarKind kind;
     Wide want;
   } binary[] = {
-      {ST_X_ADDI, x + y},      {ST_X_SUBI, x - y},
-      {ST_X_MULI, x * y},      {ST_X_DIVSI, q},
+      {ST_X_ADDI, x + y},
+      {ST_X_SUBI, x - y},
+      {ST_X_MULI, x * y},
+      {ST_X_DIVSI, q},
       {ST_X_REMSI, y ? x - q * y : x},
       {ST_X_MAXSI, x > y ? x : y},
       {ST_X_MINSI, x < y ? x : y},
-      {ST_X_ANDI, x & y},      {ST_X_ORI, x | y},
+      {ST_X_ANDI, x & y},
+      {ST_X_ORI, x | y},
       {ST_X_XORI, x ^ y},
   };
   Wide size = (Wide)1 << st_dtype_bits(t);
@@ -68,9 +71,9 @@ static void check_pair(StDtype t, int64_t a, int64_t b) {
     StPredicate p;
     bool want;
   } order[] = {
-      {ST_P_EQ, x == y},    {ST_P_NE, x != y},    {ST_P_SLT, x < y},
-      {ST_P_SLE, x <= y},   {ST_P_SGT, x > y},    {ST_P_SGE, x >= y},
-      {ST_P_IULT, ux < uy}, {ST_P_IULE, ux <= uy}, {ST_P_IUGT, ux > uy},
+      {ST_P_EQ, x == y},     {ST_P_NE, x != y},     {ST_P_SLT, x < y},
+      {ST_P_SLE, x <= y},    {ST_P_SGT, x > y},     {ST_P_SGE, x >= y},
+      {ST_P_IULT, ux < uy},  {ST_P_IULE, ux <= uy}, {ST_P_IUGT, ux > uy},
       {ST_P_IUGE, ux >= uy},
   };
   for (size_t i = 0; i < sizeof binary / sizeof *binary; i++)
@@ -83,8 +86,8 @@ static void check_pair(StDtype t, int64_t a, int64_t b) {
 static void test_integers(void **state) {
   (void)state;
   for (StDtype t = ST_I1; t <= ST_I64; t++) {
-    int64_t v[] = {0, -1, t == ST_I1 ? 0 : 1, low[t], ~low[t],
-                   low[t] / 3, t == ST_I1 ? 0 : -low[t] / 5};
+    int64_t v[] = {0,       -1,         t == ST_I1 ? 0 : 1,          low[t],
+                   ~low[t], low[t] / 3, t == ST_I1 ? 0 : -low[t] / 5};
     for (int i = 0; i < 7; i++)
       for (int j = 0; j < 7; j++)
         check_pair(t, slot(t, v[i]), slot(t, v[j]));
@@ -94,8 +97,8 @@ static void test_integers(void **state) {
 static void test_conversions(void **state) {
   (void)state;
   for (StDtype t = ST_I1; t <= ST_I64; t++) {
-    static const float f[] = {0.0f, -0.75f, 1.5f, -300.25f, 1e6f, -1e30f,
-                              1e30f};
+    static const float f[] = {0.0f, -0.75f, 1.5f, -300.25f,
+                              1e6f, -1e30f, 1e30f};
     for (int i = 0; i < 7; i++) {
       StExpr e = {.kind = ST_X_FPTOSI, .dtype = t};
       const void *args[] = {&f[i]};
@@ -195,8 +198,7 @@ static void test_memory(void **state) {
     uint8_t back[16], from[16];
     memcpy(from, bytes, 16);
     for (int k = 0; k < 16 && (t == ST_I1 || t == ST_I4); k++)
-      from[k] = t == ST_I1 ? bytes[k] & 1
-                           : (uint8_t)st_num_wrap(bytes[k], 4);
+      from[k] = t == ST_I1 ? bytes[k] & 1 : (uint8_t)st_num_wrap(bytes[k], 4);
     st_slots_read(t, from, n, slots);
     st_slots_write(t, slots, n, back);
     if (t != ST_F64 && t != ST_BF16 && t != ST_F16)

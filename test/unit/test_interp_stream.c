@@ -64,8 +64,8 @@ static void check_module(Fixture *f, StModule *m, uint64_t seed) {
   assert_non_null(interp);
   for (int step = 0; step < (m->chunk ? 5 : 2); step++) {
     const StSimResult *r;
-    int64_t T = m->chunk ? 1 + (int64_t)graph_random(&seed, (uint32_t)m->chunk)
-                         : 1;
+    int64_t T =
+        m->chunk ? 1 + (int64_t)graph_random(&seed, (uint32_t)m->chunk) : 1;
     int64_t P =
         m->ctx ? (int64_t)graph_random(&seed, (uint32_t)(m->ctx - T + 1)) : 0;
     fill(m, &seed, one, two);
@@ -117,8 +117,8 @@ static void test_graphs(void **state) {
   int cycles = 0;
   for (uint64_t n = 0; n < 150; n++) {
     uint64_t seed = n * 911 + 3;
-    SizeShape shape = {.ops = 2 + (int)(n % 9), .symbols = n % 4 == 3,
-                       .repeat = n % 2 == 0};
+    SizeShape shape = {
+        .ops = 2 + (int)(n % 9), .symbols = n % 4 == 3, .repeat = n % 2 == 0};
     StModule *m = size_random_module(&seed, shape, f->diag);
     assert_non_null(m);
     for (int i = 0; i < m->op.n; i++)
