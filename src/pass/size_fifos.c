@@ -12,6 +12,8 @@
 #include "pass/pass.h"
 
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "analysis/process.h"
@@ -66,31 +68,102 @@ static void choose_steps(Sizing *s) {
   }
 }
 
-static bool size_step(Sizing *s, bool certify) {
-  const StProcessNet *net = s->net;
+/* ---- one step -------------------------------------------------------------
+ */
+
+/* The schedule of one step; jobs share what they do not change. */
+typedef struct {
+  const Sizing *sizing;
+  Step step;
+  bool certify;
+  int64_t *depth; /* [stream] */
+  StStr text;     /* its part of the certificate */
+  int stuck;      /* process; -1: none */
+} Job;
+
+static StProcessNet *net_of(const Sizing *s, StArena *a, Step step) {
+  const StTarget *t = s->target;
+  StProcessNet *net =
+      st_process_net(a, s->module, t->latency.fifo, t->latency.buffer);
+  for (int i = 0; i < net->nstreams; i++)
+    net->stream[i].fifo_latency = s->net->stream[i].fifo_latency;
+  st_process_bind(net, step.P, step.T);
+  return net;
+}
+
+static void run_job(Job *j) {
   StArena *a = st_arena_new();
-  StSchedule *x = st_schedule_new(a, net, s->cap);
-  int stuck;
-  bool ok = st_schedule_earliest(x, &stuck);
-  if (ok) {
+  const StProcessNet *net = net_of(j->sizing, a, j->step);
+  StSchedule *x = st_schedule_new(a, net, j->sizing->cap);
+  j->stuck = -1;
+  if (st_schedule_earliest(x, &j->stuck)) {
     st_schedule_latest(x);
     st_schedule_balance(x);
-    st_schedule_depths(x, s->depth);
-    if (certify)
-      st_schedule_print(&s->certificate, x);
-  } else {
-    const StProcess *p = &net->process[stuck];
-    st_error(s->ctx->diag, p->op->loc,
-             "%s waits for its own results, however deep the streams are",
-             st_process_name(a, p));
-    st_note(s->ctx->diag,
-            "in the step with P = %" PRId64 ", T = %" PRId64
-            "; a value is used before the operation that makes "
-            "it",
-            net->P, net->T);
+    st_schedule_depths(x, j->depth);
+    if (j->certify)
+      st_schedule_print(&j->text, x);
   }
   st_arena_free(a);
-  return ok;
+}
+
+static void report_stuck(const Sizing *s, const Job *j) {
+  const StProcess *p = &s->net->process[j->stuck];
+  st_error(s->ctx->diag, p->op->loc,
+           "%s waits for its own results, however deep the streams are",
+           st_process_name(s->arena, p));
+  st_note(s->ctx->diag,
+          "in the step with P = %" PRId64 ", T = %" PRId64
+          "; a value is used before the operation that makes it",
+          j->step.P, j->step.T);
+}
+
+/* ---- several --------------------------------------------------------------
+ */
+
+typedef struct {
+  Job *job;
+  int n;
+  atomic_int next;
+} Jobs;
+
+static void *run_jobs(void *user) {
+  Jobs *jobs = user;
+  int i;
+  while ((i = atomic_fetch_add(&jobs->next, 1)) < jobs->n)
+    run_job(&jobs->job[i]);
+  return NULL;
+}
+
+/* Depths for the first n steps with the memories as they are. */
+static bool size_steps(Sizing *s, int n, bool certify) {
+  Jobs jobs = {.job = ST_NEW_N(s->arena, Job, n), .n = n};
+  int streams = s->net->nstreams, stuck = -1;
+  for (int i = 0; i < n; i++) {
+    Job *j = &jobs.job[i];
+    *j = (Job){.sizing = s, .step = s->step[i], .certify = certify};
+    j->depth = ST_NEW_N(s->arena, int64_t, streams);
+    st_str_init(&j->text);
+  }
+  pthread_t thread;
+  bool beside = n > 1 && !pthread_create(&thread, NULL, run_jobs, &jobs);
+  run_jobs(&jobs);
+  if (beside)
+    pthread_join(thread, NULL);
+  st_str_clear(&s->certificate);
+  st_str_printf(&s->certificate, "certificate 1\n");
+  for (int k = 0; k < streams; k++)
+    s->depth[k] = 1;
+  for (int i = 0; i < n; i++) {
+    const Job *j = &jobs.job[i];
+    stuck = stuck < 0 && j->stuck >= 0 ? i : stuck;
+    for (int k = 0; k < streams; k++)
+      s->depth[k] = j->depth[k] > s->depth[k] ? j->depth[k] : s->depth[k];
+    st_str_append(&s->certificate, j->text.data, j->text.len);
+    st_str_free(&jobs.job[i].text);
+  }
+  if (stuck >= 0)
+    report_stuck(s, &jobs.job[stuck]);
+  return stuck < 0;
 }
 
 /* ---- memories ----------------------------------------------------------- */
@@ -112,34 +185,21 @@ static bool choose_memories(Sizing *s) {
   return settled;
 }
 
-/* Depths for the first n steps with the memories as they are. */
-static bool size_steps(Sizing *s, int n, bool certify) {
-  st_str_clear(&s->certificate);
-  st_str_printf(&s->certificate, "certificate 1\n");
-  for (int i = 0; i < s->net->nstreams; i++)
-    s->depth[i] = 1;
-  for (int i = 0; i < n; i++) {
-    st_process_bind(s->net, s->step[i].P, s->step[i].T);
-    if (!size_step(s, certify))
-      return false;
-  }
-  return true;
-}
-
-/* Until no memory changes: first for few steps, then for all. */
-static bool size_all(Sizing *s, bool trial) {
+static void start_memories(Sizing *s) {
   for (int i = 0; i < s->net->nstreams; i++) {
     s->memory[i] = ST_MEM_AUTO;
     s->net->stream[i].fifo_latency =
         st_target_fifo_latency(s->target, ST_MEM_REG);
   }
+}
+
+/* Until no memory changes: first for few steps, then for all. */
+static bool size_all(Sizing *s) {
   int few = s->nsteps < TRIAL_STEPS ? s->nsteps : TRIAL_STEPS;
   do {
     if (!size_steps(s, few, false))
       return false;
   } while (!choose_memories(s));
-  if (trial)
-    return true;
   do {
     if (!size_steps(s, s->nsteps, true))
       return false;
@@ -232,10 +292,12 @@ bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
   s.memory = ST_NEW_N(s.arena, StMemory, s.net->nstreams);
   st_str_init(&s.certificate);
   choose_steps(&s);
-  bool ok = size_all(&s, true);
+  start_memories(&s);
+  int few = s.nsteps < TRIAL_STEPS ? s.nsteps : TRIAL_STEPS;
+  bool ok = size_steps(&s, few, false);
   if (ok) {
     hold_back(&s);
-    ok = size_all(&s, false);
+    ok = size_all(&s);
   }
   if (ok)
     decide(&s);
