@@ -83,8 +83,23 @@ static void print_guard(StStr *o, const StGuard *g) {
   print_sym(o, g->hi);
 }
 
-/* "<[1, 8] x f32 of [T, 64], [8, T]*[8, 1], [1, 0], origin [0, 0]>" without
- * what stands in front. */
+/* The loops of a data dim and its origin: "d0+d2+P". */
+static void print_sum(StStr *o, const StItensor *x, int d) {
+  bool any = false;
+  for (int i = 0; i < x->nloops; i++)
+    if (x->loop[i].dim == d) {
+      st_str_printf(o, "%sd%d", any ? "+" : "", i);
+      any = true;
+    }
+  if (any && st_sym_eq(x->origin[d], st_sym_const(0)))
+    return;
+  char buf[ST_SYM_TEXT];
+  st_sym_print(buf, x->origin[d]);
+  st_str_printf(o, "%s%s", any && buf[0] != '-' ? "+" : "", buf);
+}
+
+/* "[1, 8], [8, T]*[8, 1], (d0, d1)->(d1, d0)": the shape of a token; trips and
+ * steps of the loops; the data dims that they walk. */
 static void print_order(StStr *o, const StItensor *x) {
   print_ints(o, x->elem, x->rank);
   put(o, ", [");
@@ -95,11 +110,15 @@ static void print_order(StStr *o, const StItensor *x) {
   put(o, "]*[");
   for (int i = 0; i < x->nloops; i++)
     st_str_printf(o, "%s%" PRId64, i ? ", " : "", x->loop[i].step);
-  put(o, "], [");
+  put(o, "], (");
   for (int i = 0; i < x->nloops; i++)
-    st_str_printf(o, "%s%d", i ? ", " : "", x->loop[i].dim);
-  put(o, "], ");
-  print_syms(o, x->origin, x->rank);
+    st_str_printf(o, "%sd%d", i ? ", " : "", i);
+  put(o, ")->(");
+  for (int d = 0; d < x->rank; d++) {
+    put(o, d ? ", " : "");
+    print_sum(o, x, d);
+  }
+  put(o, ")");
 }
 
 void st_type_print(StStr *o, const StType *t) {
@@ -125,6 +144,19 @@ static void print_type(StStr *o, const StValue *v) {
   }
 }
 
+/* The bits, and for people the value. */
+static void print_bits(StStr *o, const StExpr *e) {
+  st_str_printf(o, " 0x%" PRIx64, e->bits);
+  if (e->dtype == ST_F32) {
+    uint32_t bits = (uint32_t)e->bits;
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    st_str_printf(o, " // %.9g", (double)value);
+  } else if (!st_dtype_is_float(e->dtype) && e->bits > 9) {
+    st_str_printf(o, " // %" PRId64, (int64_t)e->bits);
+  }
+}
+
 static void print_expr(StStr *o, const StExpr *e) {
   st_str_printf(o, "      %s %s", st_scalar_name(e->kind),
                 st_dtype_name(e->dtype));
@@ -133,7 +165,7 @@ static void print_expr(StStr *o, const StExpr *e) {
   if (e->kind == ST_X_ARG || e->kind == ST_X_EXTRACT)
     st_str_printf(o, " %d", e->operand);
   if (e->kind == ST_X_CONST)
-    st_str_printf(o, " 0x%" PRIx64, e->bits);
+    print_bits(o, e);
   if (e->kind == ST_X_INDEX) {
     put(o, " ");
     print_affine(o, &e->affine);
