@@ -100,8 +100,8 @@ static void end_run(StTimesWriter *w) {
   w->n = 0;
 }
 
-void st_times_writer_add(StTimesWriter *w, int64_t t, int64_t n,
-                         int64_t stride) {
+/* n beats at t, t + stride, ... */
+static void add_plain(StTimesWriter *w, int64_t t, int64_t stride, int64_t n) {
   if (w->n == 1 && (n == 1 || t - w->last == stride)) {
     w->stride = t - w->last;
     w->n += n;
@@ -116,6 +116,35 @@ void st_times_writer_add(StTimesWriter *w, int64_t t, int64_t n,
     w->stride = stride;
   }
   w->last = t + (n - 1) * stride;
+}
+
+/* The groups of a line after a beat at w->last. */
+static void add_groups(StTimesWriter *w, const StLine *line, int64_t groups) {
+  int64_t gap = line->stride + line->jump;
+  if (line->group == 1) {
+    add_plain(w, w->last + gap, gap, groups);
+    return;
+  }
+  end_run(w);
+  int one = number_of(w, (Item){gap, line->group, line->stride, 0, 0, 0});
+  Item x = {.length = 1, .first = w->part.n, .repeats = groups};
+  st_vec_push(w->arena, &w->part, one);
+  int all = groups > 1 ? number_of(w, x) : one;
+  st_vec_push(w->arena, &w->list, all);
+  w->last += groups * (line->stride * line->group + line->jump);
+}
+
+void st_times_writer_add(StTimesWriter *w, const StLine *line, int64_t n) {
+  int64_t rest = st_line_rest(line, n);
+  add_plain(w, line->t, line->stride, rest);
+  n -= rest;
+  if (n >= line->group) {
+    int64_t groups = n / line->group;
+    add_groups(w, line, groups);
+    n -= groups * line->group;
+  }
+  if (n > 0)
+    add_plain(w, w->last + line->stride + line->jump, line->stride, n);
 }
 
 /* ---- folding ------------------------------------------------------------ */

@@ -10,17 +10,15 @@
 #define ST_SOLVE_CERTIFICATE_H
 
 #include "base/arena.h"
-
-#include <stdint.h>
+#include "solve/line.h"
 
 struct StStr;
 
 typedef struct StTimesWriter StTimesWriter;
 
 StTimesWriter *st_times_writer_new(StArena *a);
-/* The next n >= 1 beats are issued at t, t + stride, ... */
-void st_times_writer_add(StTimesWriter *w, int64_t t, int64_t n,
-                         int64_t stride);
+/* The next n >= 1 beats are issued at the times of the line. */
+void st_times_writer_add(StTimesWriter *w, const StLine *line, int64_t n);
 /* Appends the text of all beats since the last call. */
 void st_times_writer_flush(StTimesWriter *w, struct StStr *out);
 

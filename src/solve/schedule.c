@@ -7,8 +7,8 @@
 
 #include "base/str.h"
 #include "solve/certificate.h"
-#include "solve/curve.h"
 #include "solve/lp.h"
+#include "solve/problem.h"
 
 #define NEVER INT64_MAX
 
@@ -185,10 +185,8 @@ static int64_t find_slack(const StSchedule *s, const StDependency *d) {
   int64_t least = NEVER;
   while (early.n) {
     int64_t n = early.n < late.n ? early.n : late.n;
-    int64_t first = late.t - early.t;
-    int64_t last = first + (n - 1) * (late.stride - early.stride);
-    least = first < least ? first : least;
-    least = last < least ? last : least;
+    int64_t x = st_line_least(&late.line, &early.line, &n);
+    least = x < least ? x : least;
     st_stretch_advance(&early, n);
     st_stretch_advance(&late, n);
   }
@@ -259,7 +257,7 @@ static double total_bits(const StSchedule *s, int64_t *depth) {
 static void move(StSchedule *s, const int64_t *by, int64_t sign) {
   for (int i = 0; i < s->net->nprocesses; i++)
     for (int r = 0; r < s->curve[i].run.n; r++)
-      s->curve[i].run.at[r].t += sign * by[i];
+      s->curve[i].run.at[r].line.t += sign * by[i];
 }
 
 void st_schedule_balance(StSchedule *s) {
@@ -280,42 +278,82 @@ void st_schedule_balance(StSchedule *s) {
 
 /* ---- depths ------------------------------------------------------------- */
 
+/* The tokens of a stream in their order: `used` slots before the next push. */
+typedef struct {
+  StStretch push, pop;
+  int64_t used, most;
+} Count;
+
 /* ceil(x / y) for x > 0; a stride of 0 stands for a single token. */
 static int64_t tokens_before(int64_t x, int64_t y) {
   return y ? (x + y - 1) / y : 1;
 }
 
-/* Tokens are taken in batches in which both pushes and pops are evenly spaced
- * and some pop lies before the first push: then the slots in use rise or fall
+/* A batch of tokens: pushes and pops are evenly spaced and some pop lies before
+ * the first push, or none before the last: then the slots in use rise or fall
  * throughout, and the most are at one end. */
+static void count_batch(Count *c) {
+  const StLine *push = &c->push.line, *pop = &c->pop.line;
+  int64_t pops = st_line_rest(pop, c->pop.n);
+  int64_t last = pop->t + (pops - 1) * pop->stride;
+  if (last < push->t) { /* all of these are gone */
+    c->used -= pops;
+    st_stretch_advance(&c->pop, pops);
+    return;
+  }
+  int64_t until = pop->t < push->t ? last : pop->t;
+  int64_t k = push->stride ? (until - push->t) / push->stride + 1 : 1;
+  int64_t pushes = st_line_rest(push, c->push.n);
+  int64_t freed = 0, freed_first = 0;
+  k = k < pushes ? k : pushes;
+  if (pop->t < push->t) {
+    int64_t gap = push->t - pop->t;
+    freed_first = tokens_before(gap, pop->stride);
+    freed = tokens_before(gap + (k - 1) * push->stride, pop->stride);
+  }
+  int64_t first = c->used + 1 - freed_first;
+  c->used += k - freed;
+  c->most = first > c->most ? first : c->most;
+  c->most = c->used > c->most ? c->used : c->most;
+  st_stretch_advance(&c->push, k);
+  st_stretch_advance(&c->pop, freed);
+}
+
+/* Whether pushes and pops come in equal groups as long. */
+static bool in_groups(const StLine *x, const StLine *y) {
+  return x->jump && y->jump && x->group == y->group &&
+         x->stride * x->group + x->jump == y->stride * y->group + y->jump;
+}
+
+/* Where both go on in equal groups, and after a group all is as it was before,
+ * whole groups are passed. */
+static void skip_groups(Count *c, const Count *before) {
+  const StLine *push = &c->push.line, *pop = &c->pop.line;
+  int64_t group = push->group;
+  if (!in_groups(push, pop) || push->phase || c->used != before->used ||
+      c->push.run != before->push.run || c->pop.run != before->pop.run ||
+      c->push.m - before->push.m != group ||
+      c->pop.m - before->pop.m != group || pop->phase != before->pop.line.phase)
+    return;
+  int64_t n = c->push.n < c->pop.n ? c->push.n : c->pop.n;
+  int64_t skip = (n - 1) / group * group;
+  st_stretch_advance(&c->push, skip);
+  st_stretch_advance(&c->pop, skip);
+}
+
 static int64_t slots_in_use(const StSchedule *s, const StStream *x) {
   const StBox *out = &s->system->push[x->id], *in = &s->system->pop[x->id];
-  StStretch push = st_stretch_new(&s->curve[x->producer], out, 0, out->size);
-  StStretch pop = st_stretch_new(&s->curve[x->consumer], in, 0, in->size);
-  int64_t used = 0, most = 0; /* before the next push */
-  while (push.n) {
-    int64_t k, last = pop.t + (pop.n - 1) * pop.stride;
-    int64_t freed = 0, freed_first = 0;
-    if (last < push.t) { /* all of the stretch are gone */
-      used -= pop.n;
-      st_stretch_advance(&pop, pop.n);
-      continue;
+  Count c = {.push = st_stretch_new(&s->curve[x->producer], out, 0, out->size),
+             .pop = st_stretch_new(&s->curve[x->consumer], in, 0, in->size)};
+  Count before = c;
+  while (c.push.n) {
+    if (c.push.line.jump && !c.push.line.phase) {
+      skip_groups(&c, &before);
+      before = c;
     }
-    int64_t until = pop.t < push.t ? last : pop.t;
-    k = push.stride ? (until - push.t) / push.stride + 1 : 1;
-    k = k < push.n ? k : push.n;
-    if (pop.t < push.t) {
-      int64_t gap = push.t - pop.t;
-      freed_first = tokens_before(gap, pop.stride);
-      freed = tokens_before(gap + (k - 1) * push.stride, pop.stride);
-    }
-    most = used + 1 - freed_first > most ? used + 1 - freed_first : most;
-    used += k - freed;
-    most = used > most ? used : most;
-    st_stretch_advance(&push, k);
-    st_stretch_advance(&pop, freed);
+    count_batch(&c);
   }
-  return most;
+  return c.most;
 }
 
 void st_schedule_depths(const StSchedule *s, int64_t *depth) {
@@ -336,8 +374,7 @@ void st_schedule_print(StStr *out, const StSchedule *s) {
     StTimesWriter *w = st_times_writer_new(a);
     for (int r = 0; r < c->run.n; r++) {
       const StRun *x = &c->run.at[r];
-      int64_t end = r + 1 < c->run.n ? x[1].beat : c->beats;
-      st_times_writer_add(w, x->t, end - x->beat, x->stride);
+      st_times_writer_add(w, &x->line, st_curve_run_end(c, r) - x->beat);
     }
     st_str_printf(out, "process %d", i);
     st_times_writer_flush(w, out);

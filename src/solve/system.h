@@ -35,6 +35,12 @@ static inline int64_t st_box_beat(const StBox *x, int64_t m) {
   return beat + m * x->dim[0].stride;
 }
 
+/* How many beats are evenly spaced from the m-th on. */
+static inline int64_t st_box_row(const StBox *x, int64_t m) {
+  int64_t row = x->dim[x->n - 1].count;
+  return x->n == 1 ? row - m : row - m % row;
+}
+
 /* How many of the box's beats lie before `beat`. */
 int64_t st_box_before(const StBox *x, int64_t beat);
 

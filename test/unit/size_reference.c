@@ -238,7 +238,8 @@ static bool advance_latest(SizeReference *s, const StProcess *p) {
 
 /* Processes at which the data ends. */
 static bool is_sink(const StProcess *p) {
-  return p->nout == 0 && p->kind != ST_PROC_FILL;
+  return p->nout == 0 &&
+         (p->kind != ST_PROC_FILL || p->op->u.converter.banks == 1);
 }
 
 static bool pushes(const StProcess *p, int64_t b) {
