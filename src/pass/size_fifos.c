@@ -21,8 +21,8 @@
 #include "solve/schedule.h"
 
 enum {
-  MAX_STEPS = 9,
-  TRIAL_STEPS = 2, /* the most demanding ones */
+  MAX_STEPS = 8,
+  TRIAL_STEPS = 4, /* the ends of the ranges */
 };
 
 typedef struct {
@@ -52,20 +52,22 @@ static void add_step(Sizing *s, int64_t P, int64_t T) {
   s->step[s->nsteps++] = (Step){P, T};
 }
 
-/* The ends of the ranges of P and T, and some between; the longest first. */
+/* The ends of the ranges of P and T, and some between. */
 static void choose_steps(Sizing *s) {
   const StModule *m = s->module;
   if (!m->ctx || !m->chunk) {
     add_step(s, 0, 1);
     return;
   }
-  int64_t T[] = {m->chunk, 1, (m->chunk + 1) / 2};
-  for (int i = 0; i < 3; i++)
-    add_step(s, m->ctx - T[i], T[i]);
-  for (int i = 0; i < 3; i++) {
-    add_step(s, 0, T[i]);
-    add_step(s, (m->ctx - T[i]) / 2, T[i]);
-  }
+  add_step(s, m->ctx - m->chunk, m->chunk);
+  add_step(s, m->ctx - 1, 1);
+  add_step(s, 0, m->chunk);
+  add_step(s, 0, 1);
+  int64_t half = (m->chunk + 1) / 2;
+  add_step(s, m->ctx - half, half);
+  add_step(s, 0, half);
+  add_step(s, (m->ctx - m->chunk) / 2, m->chunk);
+  add_step(s, (m->ctx - 1) / 2, 1);
 }
 
 /* ---- one step -------------------------------------------------------------

@@ -4,31 +4,20 @@
 
 static int64_t min_of(int64_t x, int64_t y) { return x < y ? x : y; }
 
-StLine st_line_from(const StLine *l, int64_t j) {
-  StLine r = *l;
-  r.t = st_line_at(l, j);
-  if (l->jump)
-    r.phase = (j + l->phase) % l->group;
-  return r;
-}
-
-StLine st_line_sample(const StLine *l, int64_t step, int64_t n,
-                      int64_t *count) {
+StLine st_line_sample_groups(const StLine *l, int64_t step, int64_t n,
+                             int64_t *count) {
   StLine r = *l;
   r.stride *= step;
   *count = (n + step - 1) / step;
-  if (!l->jump || step == 1)
-    return r;
+  if (step % l->group == 0)
+    return st_line_plain(l->t, r.stride + l->jump * (step / l->group));
   if (l->group % step == 0) {
     r.group /= step;
     r.phase /= step;
-  } else if (step % l->group == 0) {
-    r = st_line_plain(l->t, r.stride + l->jump * (step / l->group));
-  } else {
-    *count = (st_line_rest(l, n) + step - 1) / step;
-    r = st_line_plain(l->t, r.stride);
+    return r;
   }
-  return r;
+  *count = (st_line_rest(l, n) + step - 1) / step;
+  return st_line_plain(l->t, r.stride);
 }
 
 StLine st_line_reverse(const StLine *l, int64_t n) {
@@ -88,7 +77,8 @@ int64_t st_line_least(const StLine *late, const StLine *early, int64_t *n) {
   return least;
 }
 
-int64_t st_line_above(const StLine *late, const StLine *early, int64_t n) {
+int64_t st_line_above_groups(const StLine *late, const StLine *early,
+                             int64_t n) {
   StLine d = difference(late, early, &n);
   int64_t rest = st_line_rest(&d, n);
   if (d.stride < 0 && d.t / -d.stride + 1 < rest)

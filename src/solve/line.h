@@ -29,10 +29,38 @@ static inline int64_t st_line_rest(const StLine *l, int64_t n) {
 }
 
 /* The line of the items from j on. */
-StLine st_line_from(const StLine *l, int64_t j);
+static inline StLine st_line_from(const StLine *l, int64_t j) {
+  StLine r = *l;
+  r.t += r.stride * j;
+  if (!l->jump)
+    return r;
+  r.t += r.jump * ((j + l->phase) / l->group);
+  r.phase = (j + l->phase) % l->group;
+  return r;
+}
+
+/* st_line_sample and st_line_above where there are groups. */
+StLine st_line_sample_groups(const StLine *l, int64_t step, int64_t n,
+                             int64_t *count);
+int64_t st_line_above_groups(const StLine *late, const StLine *early,
+                             int64_t n);
+
 /* The line of every step-th of n items; *count becomes how many of those it
  * holds for. */
-StLine st_line_sample(const StLine *l, int64_t step, int64_t n, int64_t *count);
+static inline StLine st_line_sample(const StLine *l, int64_t step, int64_t n,
+                                    int64_t *count) {
+  StLine r = *l;
+  if (step == 1) {
+    *count = n;
+    return r;
+  }
+  if (l->jump)
+    return st_line_sample_groups(l, step, n, count);
+  *count = (n + step - 1) / step;
+  r.stride *= step;
+  return r;
+}
+
 /* The line of n items in reverse at the negative times. */
 StLine st_line_reverse(const StLine *l, int64_t n);
 /* Whether the n items are also the continuation of l after `length` items. */
@@ -44,6 +72,14 @@ bool st_line_continues(const StLine *l, int64_t length, const StLine *next,
 int64_t st_line_least(const StLine *late, const StLine *early, int64_t *n);
 /* With late at least early at the first item: a number of items, n at most, for
  * which that holds; less than n only if it fails later or is not known. */
-int64_t st_line_above(const StLine *late, const StLine *early, int64_t n);
+static inline int64_t st_line_above(const StLine *late, const StLine *early,
+                                    int64_t n) {
+  int64_t change = early->stride - late->stride;
+  if (late->jump || early->jump)
+    return st_line_above_groups(late, early, n);
+  if (change <= 0 || (n - 1) * change <= late->t - early->t)
+    return n;
+  return (late->t - early->t) / change + 1;
+}
 
 #endif

@@ -17,7 +17,7 @@ typedef struct {
   int64_t step, early_step;
   int run; /* of the other curve, not after `early` */
   /* Of the step at hand. */
-  bool known;           /* the other beat has its time: */
+  bool known;  /* the other beat has its time: */
   int64_t n;   /* so many pairs ask for .. */
   StLine line; /* .. these times */
 } Wait;

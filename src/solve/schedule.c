@@ -347,7 +347,7 @@ static int64_t slots_in_use(const StSchedule *s, const StStream *x) {
              .pop = st_stretch_new(&s->curve[x->consumer], in, 0, in->size)};
   Count before = c;
   while (c.push.n) {
-    if (c.push.line.jump && !c.push.line.phase) {
+    if (c.push.line.jump && !c.push.line.phase && c.push.m != before.push.m) {
       skip_groups(&c, &before);
       before = c;
     }
