@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "driver/tally.h"
 
 /* ---- compiling ----------------------------------------------------------------- */
 
@@ -116,6 +117,65 @@ static StModule *compile_width(const StPackage *p, const StTarget *t,
   return NULL;
 }
 
+/* The resource of which a design needs the largest share beyond the budget. */
+typedef struct {
+  const char *name;
+  double need, have; /* have: within the budget */
+} Shortage;
+
+static Shortage find_shortage(const StModule *m, const StTarget *t) {
+  StTally sum = st_tally(m, t);
+  const Shortage all[] = {
+      {"LUT", sum.used.lut, t->device.lut},
+      {"FF", sum.used.ff, t->device.ff},
+      {"DSP", sum.used.dsp, t->device.dsp},
+      {"BRAM36", sum.used.bram36, t->device.bram36},
+      {"URAM", sum.used.uram, t->device.uram},
+  };
+  Shortage worst = {0};
+  double most = t->budget;
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+    double share = all[i].have > 0  ? all[i].need / all[i].have
+                   : all[i].need > 0 ? 1e9
+                                     : 0;
+    if (share <= most)
+      continue;
+    most = share;
+    worst = all[i];
+    worst.have *= t->budget;
+  }
+  return worst;
+}
+
+static void refuse_size(const StTarget *t, const Shortage *s, StDiag *diag) {
+  st_error(diag, (StLoc){0},
+           "the design does not fit %s: %.0f %s needed, %.0f within the budget "
+           "of %.0f %%, with vectors of one element",
+           t->name, s->need, s->name, s->have, 100 * t->budget);
+  st_note(diag, "export with a smaller --ctx or --chunk (buffers grow with "
+                "both), or compile for a larger target (-t)");
+}
+
+/* The widest design that fits; NULL after an error. */
+static StModule *compile_fitting(const StPackage *p, const StTarget *t,
+                                 StStr *certificate, StCompileReport *r,
+                                 StDiag *diag) {
+  Shortage s = {0};
+  for (int i = 0; i < WIDTHS; i++) {
+    st_str_clear(certificate);
+    StModule *m = compile_width(p, t, widths[i], certificate, r, diag);
+    if (!m)
+      return NULL;
+    s = find_shortage(m, t);
+    r->lanes = widths[i];
+    if (!s.name)
+      return m;
+    st_module_free(m);
+  }
+  refuse_size(t, &s, diag);
+  return NULL;
+}
+
 bool st_build_write(const StCompileOptions *o, StCompileReport *r,
                     StDiag *diag) {
   double start = now();
@@ -128,8 +188,7 @@ bool st_build_write(const StCompileOptions *o, StCompileReport *r,
   const StTarget *t = st_target_load(p->arena, o->target, diag);
   StStr certificate;
   st_str_init(&certificate);
-  StModule *m =
-      t ? compile_width(p, t, widths[0], &certificate, r, diag) : NULL;
+  StModule *m = t ? compile_fitting(p, t, &certificate, r, diag) : NULL;
   r->seconds = now() - start;
   bool ok = m && put_build(o, p, m, t, &certificate, r, diag);
   st_module_free(m);

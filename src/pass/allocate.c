@@ -3,7 +3,8 @@
  * Tensors are dealt to the channels in the order of the bytes that a step
  * moves, the largest first, each to the channel with least so far; ties go to
  * the lowest number. All loads and stores of a tensor (a cache is read and
- * written) use its channel. Buffers of converters take the memory that suits
+ * written) use its channel; one that is larger than a channel goes on in the
+ * next. What does not fit the memory is refused. Buffers of converters take the memory that suits
  * their size. */
 #include "pass/pass.h"
 
@@ -87,6 +88,38 @@ static void set_channels(StModule *m, const StTarget *t) {
   st_arena_free(scratch);
 }
 
+/* Bytes of all arguments and results; caches at their full context. */
+static int64_t stored_bytes(const StModule *m) {
+  int64_t sum = 0;
+  for (int i = 0; i < m->arg.n + m->ret.n; i++) {
+    const StPort *p = i < m->arg.n ? &m->arg.at[i] : &m->ret.at[i - m->arg.n];
+    int64_t n = p->role == ST_ROLE_CACHE_ROWS ? 0
+                                              : st_dtype_bits(p->dtype);
+    for (int d = 0; d < p->rank; d++)
+      n *= p->shape[d].p ? m->ctx : st_sym_max(p->shape[d], m->ctx, m->chunk);
+    sum += (n + 7) / 8;
+  }
+  return sum;
+}
+
+static bool check_memory(const StModule *m, const StPassContext *ctx) {
+  const StTarget *t = ctx->target;
+  bool on_chip = t->memory.kind == ST_STORAGE_ONCHIP;
+  double need = (double)stored_bytes(m) / 1e6;
+  double have = on_chip ? (t->device.bram36 * 36 * 1024 +
+                           t->device.uram * 288 * 1024) / 8e6
+                        : (double)t->memory.channels *
+                              (double)t->memory.channel_mb * 1.048576;
+  if (need <= have)
+    return true;
+  st_error(ctx->diag, (StLoc){0},
+           "parameters and caches need %.1f MB where %s has %.1f MB of %s",
+           need, t->name, have, on_chip ? "block RAM" : "memory");
+  st_note(ctx->diag, "export with a smaller --ctx, or compile for a target "
+                     "with more memory (-t)");
+  return false;
+}
+
 bool st_pass_allocate(StModule *m, const StPassContext *ctx) {
   if (!ctx->target) {
     st_error(ctx->diag, (StLoc){0}, "allocate needs a target");
@@ -94,6 +127,8 @@ bool st_pass_allocate(StModule *m, const StPassContext *ctx) {
     return false;
   }
   m->target = ctx->target->name;
+  if (!check_memory(m, ctx))
+    return false;
   set_channels(m, ctx->target);
   for (int i = 0; i < m->op.n; i++) {
     StOp *op = m->op.at[i];
