@@ -15,7 +15,7 @@ static bool is_reduction(const StNest *n, int loop) {
   return n->dim[n->loop[loop].dim].reduction;
 }
 
-/* The loops that advance the port; reduction loops of an output are left out. */
+/* The loops that advance the port; of an output not those of a reduction. */
 static void fill_order(StArena *a, StPortInfo *p, const StNest *n,
                        const StAffine *map, int rank, bool output) {
   StItensor *o = &p->order;
@@ -121,7 +121,8 @@ StPortInfo st_port_output(StArena *a, const StOp *op, int k) {
 StKernelInfo st_kernel_info(StArena *a, const StOp *op) {
   const StNest *n = &op->u.nest;
   int total = lanes_total(n);
-  StKernelInfo k = {.outermost_red = n->nloops, .red_lanes = 1,
+  StKernelInfo k = {.outermost_red = n->nloops,
+                    .red_lanes = 1,
                     .par_lanes = 1,
                     .par_of_lane = ST_NEW_N(a, int, total),
                     .red_of_lane = ST_NEW_N(a, int, total),

@@ -9,9 +9,10 @@
 
 typedef struct {
   int level;       /* 1 + the innermost loop that advances the port or is its
-                      guard's, 0: none. An input is fetched in beats whose loops from `level` inward
-                      are all at 0; an output leaves in beats whose reduction
-                      loops are all at the last iteration */
+                      guard's, 0: none. An input is fetched in beats whose
+                      loops from `level` inward are all at 0; an output leaves
+                      in beats whose reduction loops are all at the last
+                      iteration */
   int guard_loop;  /* loop of the guarded dim; -1: no guard */
   StSym lo, hi;    /* its range: lo <= index < hi (the loop has step 1) */
   int token;       /* elements in a token */

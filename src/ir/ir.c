@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* ---- names ----------------------------------------------------------------- */
+/* ---- names ---------------------------------------------------------- */
 
 const char *st_op_name(StOpKind k) {
   static const char *const names[] = {
@@ -34,8 +34,8 @@ int st_scalar_args(StScalarKind k) {
 
 const char *st_predicate_name(StPredicate p) {
   static const char *const names[ST_P_COUNT] = {
-      "oeq", "ogt", "oge", "olt", "ole", "one", "ord", "ueq",
-      "ugt", "uge", "ult", "ule", "une", "uno", "eq",  "ne",
+      "oeq", "ogt", "oge", "olt", "ole",  "one",  "ord",  "ueq",
+      "ugt", "uge", "ult", "ule", "une",  "uno",  "eq",   "ne",
       "slt", "sle", "sgt", "sge", "iult", "iule", "iugt", "iuge"};
   return names[p];
 }
@@ -53,7 +53,8 @@ const char *st_role_name(StRole r) {
   return names[r];
 }
 
-/* ---- modules and ops --------------------------------------------------------- */
+/* ---- modules and ops
+ * */
 
 StModule *st_module_new(const char *name) {
   StArena *a = st_arena_new();
@@ -118,8 +119,7 @@ void st_module_remap(StModule *m, StValue *const *map) {
     }
 }
 
-StType st_type_tensor(StArena *a, StDtype dtype, int rank,
-                      const StSym *shape) {
+StType st_type_tensor(StArena *a, StDtype dtype, int rank, const StSym *shape) {
   StType t = {.dtype = dtype, .rank = rank};
   t.shape = ST_NEW_N(a, StSym, rank + 1);
   if (rank)
@@ -134,7 +134,8 @@ int64_t st_type_max_elements(const StModule *m, const StType *t) {
   return n;
 }
 
-/* ---- affine expressions --------------------------------------------------------- */
+/* ---- affine expressions
+ * */
 
 StAffine st_affine_const(StSym off) { return (StAffine){.off = off}; }
 

@@ -177,7 +177,7 @@ typedef struct { /* ARG, RESULT, STORE: positions in the step function */
 typedef struct { /* CONST */
   int n;         /* 1, or one tensor for every iteration of the op's repeat */
   bool splat;    /* data holds one element for each of the n */
-  const void *data; /* little endian, i1 as bytes, n tensors one after another */
+  const void *data; /* little endian, i1 as bytes, the n one after another */
   int64_t bytes;
 } StConst;
 

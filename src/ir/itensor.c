@@ -61,8 +61,7 @@ static bool merge(StItensor *r, const StLoop *l) {
   StLoop *outer = r->nloops ? &r->loop[r->nloops - 1] : NULL;
   int64_t span;
   if (!outer || outer->dim != l->dim || !st_sym_is_const(l->trip) ||
-      __builtin_mul_overflow(l->step, l->trip.c, &span) ||
-      outer->step != span)
+      __builtin_mul_overflow(l->step, l->trip.c, &span) || outer->step != span)
     return false;
   outer->trip = st_sym_scale(outer->trip, l->trip.c);
   outer->step = l->step;
@@ -100,8 +99,7 @@ StItensor st_itensor_canonical(StArena *a, const StItensor *x) {
   return r;
 }
 
-bool st_itensor_same(StArena *scratch, const StItensor *x,
-                     const StItensor *y) {
+bool st_itensor_same(StArena *scratch, const StItensor *x, const StItensor *y) {
   if (x->rank != y->rank)
     return false;
   StItensor a = st_itensor_canonical(scratch, x);

@@ -45,8 +45,7 @@ static void grow_values(StArena *a, Values *v) {
 static StValue *value_of(Parser *p, int id) {
   StArena *a = p->m->arena;
   if (id < 0 || id >= p->m->next_value) {
-    st_text_fail(&p->x, "value %d is beyond the header's number of values",
-                 id);
+    st_text_fail(&p->x, "value %d is beyond the header's number of values", id);
     id = 0;
   }
   if (!p->value.at || 2 * p->value.n >= p->value.mask)
@@ -392,8 +391,8 @@ static void check_ranks(Parser *p) {
         st_error(p->x.diag, c->loc, "value %d has no definition", v->id);
       else
         st_error(p->x.diag, c->loc,
-                 "a list has %d entries where value %d has %d dims",
-                 c->rank[k], v->id, v->type.rank);
+                 "a list has %d entries where value %d has %d dims", c->rank[k],
+                 v->id, v->type.rank);
       p->x.failed = true;
     }
   }
@@ -404,8 +403,8 @@ static void check_ranks(Parser *p) {
 static void parse_port(Parser *p, bool argument) {
   StText *x = &p->x;
   StPort port = {0};
-  port.role = (StRole)st_text_name(x, role_name, ST_ROLE_COUNT,
-                                   "a role such as param");
+  port.role =
+      (StRole)st_text_name(x, role_name, ST_ROLE_COUNT, "a role such as param");
   port.dtype = st_text_dtype(x);
   StSyms shape = st_text_syms(x, -1);
   port.rank = shape.n;
@@ -464,8 +463,13 @@ StModule *st_module_parse(const char *file, const char *text, size_t n,
                           StDiag *diag) {
   Parser p = {.m = st_module_new("")};
   StArena *a = p.m->arena;
-  p.x = (StText){.file = st_arena_strdup(a, file), .text = text, .n = n,
-                 .arena = a, .diag = diag, .line = 1, .col = 1};
+  p.x = (StText){.file = st_arena_strdup(a, file),
+                 .text = text,
+                 .n = n,
+                 .arena = a,
+                 .diag = diag,
+                 .line = 1,
+                 .col = 1};
   st_diag_add_source(diag, p.x.file, text, n);
   parse_module(&p);
   st_diag_add_source(diag, p.x.file, NULL, 0);

@@ -185,9 +185,10 @@ static void print_nest(StStr *o, const StOp *op) {
   const StNest *n = &op->u.nest;
   put(o, " {\n");
   for (int i = 0; i < n->ndims; i++) {
-    st_str_printf(o, "    dim %s ", n->dim[i].reduction   ? "red"
-                                    : n->dim[i].iteration ? "iter"
-                                                          : "par");
+    st_str_printf(o, "    dim %s ",
+                  n->dim[i].reduction   ? "red"
+                  : n->dim[i].iteration ? "iter"
+                                        : "par");
     print_sym(o, n->dim[i].extent);
     if (n->dim[i].name) {
       put(o, " ");
@@ -273,9 +274,8 @@ static void print_attributes(StStr *o, const StOp *op) {
     print_converter(o, &op->u.converter);
     break;
   case ST_OP_LOAD:
-    st_str_printf(o, " gather %d level %d layer %d stride ",
-                  op->u.load.gather, op->u.load.index_level,
-                  op->u.load.layer_dim);
+    st_str_printf(o, " gather %d level %d layer %d stride ", op->u.load.gather,
+                  op->u.load.index_level, op->u.load.layer_dim);
     print_ints(o, op->u.load.stride, op->result[0]->type.rank);
     st_str_printf(o, " channel %d", op->u.load.channel);
     break;

@@ -77,8 +77,7 @@ void st_text_expect(StText *x, const char *word) {
     st_text_fail(x, "expected '%s'", word);
 }
 
-int st_text_name(StText *x, const char *(*name)(int), int n,
-                 const char *what) {
+int st_text_name(StText *x, const char *(*name)(int), int n, const char *what) {
   for (int i = 0; i < n; i++)
     if (st_text_accept(x, name(i)))
       return i;

@@ -36,8 +36,8 @@ void st_text_expect(StText *x, const char *word);
 /* Index of the next word among n names. */
 int st_text_name(StText *x, const char *(*name)(int), int n, const char *what);
 
-int64_t st_text_int(StText *x);  /* up to ST_TEXT_NUMBER */
-int st_text_small(StText *x);    /* -1 .. ST_TEXT_COUNT */
+int64_t st_text_int(StText *x);   /* up to ST_TEXT_NUMBER */
+int st_text_small(StText *x);     /* -1 .. ST_TEXT_COUNT */
 uint64_t st_text_bits(StText *x); /* "0x", up to 16 digits */
 char *st_text_string(StText *x);
 /* "hex", then bytes as digits in quotes, in the arena; *bytes of them. */

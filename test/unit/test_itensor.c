@@ -20,7 +20,7 @@ typedef struct {
   int64_t P, T;
 } Point;
 
-typedef struct { /* an order is a choice of entries of these tables */
+typedef struct {         /* an order is a choice of entries of these tables */
   int rank, least, most; /* numbers of loops */
   const StLoop *loop;
   int nloops;
@@ -263,7 +263,8 @@ static void check_family(const Family *f, int longest, int64_t *orders,
   for (int n = f->least; n <= f->most; n++)
     for (int e = 0; e < f->nelems; e++)
       for (int o = 0; o < f->norigins; o++) {
-        Choice c = {.n = (signed char)n, .elem = (unsigned char)e,
+        Choice c = {.n = (signed char)n,
+                    .elem = (unsigned char)e,
                     .origin = (unsigned char)o};
         check_loops(&k, &c, 0);
       }
@@ -302,16 +303,15 @@ static void test_four_loops(void **state) {
   Family f = {2, 0, 4, loop, n, single, 1, nowhere, 1, any, 1};
   int64_t orders, sequences;
   check_family(&f, 1024, &orders, &sequences);
-  assert_int_equal(orders, 1 + 36 + 36 * 36 + 36 * 36 * 36 +
-                               36 * 36 * 36 * 36);
+  assert_int_equal(orders, 1 + 36 + 36 * 36 + 36 * 36 * 36 + 36 * 36 * 36 * 36);
   assert_true(sequences < orders);
 }
 
 /* Empty loops, steps of 0, backwards, and steps that products make. */
 static void test_odd_steps(void **state) {
   (void)state;
-  static const StSym trip[] = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0},
-                               {4, 0, 0}};
+  static const StSym trip[] = {
+      {0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}, {4, 0, 0}};
   static const int64_t step[] = {-4, -2, -1, 0, 1, 2, 3, 4, 6, 8, 9, 12};
   StLoop loop[160];
   int n = fill_loops(loop, trip, 5, step, 12, 1);
@@ -328,7 +328,8 @@ static void test_tokens(void **state) {
   static const StSym trip[] = {{1, 0, 0}, {2, 0, 0}, {4, 0, 0}};
   static const int64_t step[] = {1, 2, 4};
   static const int64_t elem[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {4, 1}};
-  static const StSym origin[][2] = {{{0}, {0}}, {{1, 0, 0}, {0}}, {{0}, {2, 0, 0}}};
+  static const StSym origin[][2] = {
+      {{0}, {0}}, {{1, 0, 0}, {0}}, {{0}, {2, 0, 0}}};
   StLoop loop[64];
   int n = fill_loops(loop, trip, 3, step, 3, 2);
   Family f = {2, 0, 3, loop, n, elem, 5, origin, 3, any, 1};
@@ -340,8 +341,8 @@ static void test_tokens(void **state) {
 /* Scalars: nothing but the number of tokens. */
 static void test_rank_zero(void **state) {
   (void)state;
-  static const StSym trip[] = {{0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0},
-                               {4, 0, 0}};
+  static const StSym trip[] = {
+      {0, 0, 0}, {1, 0, 0}, {2, 0, 0}, {3, 0, 0}, {4, 0, 0}};
   StLoop loop[8];
   int n = fill_loops(loop, trip, 5, NULL, 0, 0);
   Family f = {0, 0, 4, loop, n, single, 1, nowhere, 1, any, 1};
@@ -359,8 +360,7 @@ static void test_symbols(void **state) {
                                {1, 1, 0}, {2, 2, 0}};
   static const int64_t step[] = {1, 2};
   static const StSym origin[][2] = {{{0}, {0}}, {{0, 1, 0}, {0, 0, 0}}};
-  static const Point at[MOST_POINTS] = {{0, 1}, {1, 1}, {2, 4}, {5, 3},
-                                        {3, 6}};
+  static const Point at[MOST_POINTS] = {{0, 1}, {1, 1}, {2, 4}, {5, 3}, {3, 6}};
   StLoop loop[64];
   int n = fill_loops(loop, trip, 10, step, 2, 2);
   Family f = {2, 0, 3, loop, n, single, 1, origin, 2, at, MOST_POINTS};
@@ -374,8 +374,7 @@ static void test_symbol_products(void **state) {
   (void)state;
   static const StSym trip[] = {{2, 0, 0}, {3, 0, 0}, {0, 0, 1}, {0, 1, 0},
                                {0, 1, 1}, {0, 0, 2}, {0, 2, 2}, {0, 2, 0}};
-  static const Point at[MOST_POINTS] = {{1, 1}, {2, 1}, {1, 2}, {1, 3},
-                                        {0, 1}};
+  static const Point at[MOST_POINTS] = {{1, 1}, {2, 1}, {1, 2}, {1, 3}, {0, 1}};
   StLoop loop[16];
   int n = fill_loops(loop, trip, 8, NULL, 0, 0);
   Family f = {0, 0, 4, loop, n, single, 1, nowhere, 1, at, MOST_POINTS};
@@ -406,15 +405,25 @@ static void test_forms(void **state) {
   } cases[] = {
       {{{0, {4, 0, 0}, 6}, {0, {3, 0, 0}, 2}}, {{0, {12, 0, 0}, 2}}, 2, 1},
       {{{0, {0, 0, 1}, 6}, {1, {1, 0, 0}, 9}, {0, {3, 0, 0}, 2}},
-       {{0, {0, 0, 3}, 2}}, 3, 1},
+       {{0, {0, 0, 3}, 2}},
+       3,
+       1},
       {{{0, {4, 0, 0}, 6}, {1, {3, 0, 0}, 2}},
-       {{0, {4, 0, 0}, 6}, {1, {3, 0, 0}, 2}}, 2, 2},
+       {{0, {4, 0, 0}, 6}, {1, {3, 0, 0}, 2}},
+       2,
+       2},
       {{{0, {3, 0, 0}, 2}, {0, {0, 0, 1}, 1}},
-       {{0, {3, 0, 0}, 2}, {0, {0, 0, 1}, 1}}, 2, 2},
+       {{0, {3, 0, 0}, 2}, {0, {0, 0, 1}, 1}},
+       2,
+       2},
       {{{-1, {0, 0, 4}, 0}, {1, {3, 0, 0}, 0}, {-1, {0, 2, 0}, 7}},
-       {{-1, {0, 0, 24}, 0}, {-1, {0, 1, 0}, 0}}, 3, 2},
+       {{-1, {0, 0, 24}, 0}, {-1, {0, 1, 0}, 0}},
+       3,
+       2},
       {{{0, {2, 0, 0}, 8}, {1, {0, 0, 0}, 2}, {0, {2, 0, 0}, 4}},
-       {{-1, {0, 0, 0}, 0}}, 3, 1},
+       {{-1, {0, 0, 0}, 0}},
+       3,
+       1},
   };
   StArena *a = st_arena_new();
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -435,8 +444,8 @@ static void test_figures(void **state) {
   (void)state;
   StArena *a = st_arena_new();
   /* 4x2 tiles of an 8x8 tensor, each column of tiles twice */
-  static const StLoop loop[] = {{1, {4, 0, 0}, 2}, {-1, {2, 0, 0}, 0},
-                                {0, {0, 1, 1}, 4}};
+  static const StLoop loop[] = {
+      {1, {4, 0, 0}, 2}, {-1, {2, 0, 0}, 0}, {0, {0, 1, 1}, 4}};
   StItensor x = make(a, 3, loop);
   assert_int_equal(st_itensor_token(&x), 8);
   assert_int_equal(st_itensor_tokens(&x, 1, 1), 16);
@@ -461,14 +470,10 @@ static void test_figures(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_four_loops),
-      cmocka_unit_test(test_odd_steps),
-      cmocka_unit_test(test_tokens),
-      cmocka_unit_test(test_rank_zero),
-      cmocka_unit_test(test_symbols),
-      cmocka_unit_test(test_symbol_products),
-      cmocka_unit_test(test_forms),
-      cmocka_unit_test(test_figures),
+      cmocka_unit_test(test_four_loops), cmocka_unit_test(test_odd_steps),
+      cmocka_unit_test(test_tokens),     cmocka_unit_test(test_rank_zero),
+      cmocka_unit_test(test_symbols),    cmocka_unit_test(test_symbol_products),
+      cmocka_unit_test(test_forms),      cmocka_unit_test(test_figures),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -328,8 +328,8 @@ static void disturb(StModule *m, StOp *op, uint64_t *seed) {
         st_sym_eq(n->loop[loop].trip, n->dim[n->loop[loop].dim].extent)) {
       int64_t extent = n->loop[loop].trip.c, lo = rnd(seed, (int)extent);
       int64_t hi = lo + 1 + rnd(seed, (int)(extent - lo));
-      n->in[k].guard = (StGuard){n->loop[loop].dim, st_sym_const(lo),
-                                 st_sym_const(hi)};
+      n->in[k].guard =
+          (StGuard){n->loop[loop].dim, st_sym_const(lo), st_sym_const(hi)};
     }
   }
 }
