@@ -10,6 +10,7 @@
 #include "sim_graph.h"
 #include "size_module.h"
 #include "size_reference.h"
+#include "solve/line.h"
 #include "solve/schedule.h"
 #include "target/target.h"
 
@@ -45,14 +46,80 @@ static bool compare(const StProcessNet *net) {
   return ok;
 }
 
+/* Of groups of 1 to 4 items, forwards in time. */
+static StLine random_line(uint64_t *seed) {
+  int64_t group = 1 + graph_random(seed, 4);
+  StLine l = {graph_random(seed, 30), graph_random(seed, 5), group,
+              graph_random(seed, (uint32_t)group), graph_random(seed, 9)};
+  if (graph_random(seed, 3) == 0)
+    l = st_line_plain(l.t, l.stride);
+  return l;
+}
+
+static void check_line(uint64_t *seed, const StLine *x) {
+  int64_t n = 1 + graph_random(seed, 20), step = 1 + graph_random(seed, 5);
+  int64_t from = graph_random(seed, 20), count;
+  StLine y = st_line_from(x, from), z = st_line_reverse(x, n);
+  for (int64_t j = 0; j < n; j++) {
+    assert_int_equal(st_line_at(&y, j), st_line_at(x, from + j));
+    assert_int_equal(st_line_at(&z, j), -st_line_at(x, n - 1 - j));
+  }
+  y = st_line_sample(x, step, n, &count);
+  assert_true(count >= 1 && (count - 1) * step < n);
+  for (int64_t j = 0; j < count; j++)
+    assert_int_equal(st_line_at(&y, j), st_line_at(x, j * step));
+  for (int64_t j = 1; j < st_line_rest(x, n); j++)
+    assert_int_equal(st_line_at(x, j) - st_line_at(x, j - 1), x->stride);
+}
+
+static void check_lines(uint64_t *seed, const StLine *late,
+                        const StLine *early) {
+  int64_t n = 1 + graph_random(seed, 30), looked = n, least = INT64_MAX;
+  int64_t found = st_line_least(late, early, &looked);
+  assert_true(looked >= 1 && looked <= n);
+  for (int64_t j = 0; j < looked; j++) {
+    int64_t d = st_line_at(late, j) - st_line_at(early, j);
+    least = d < least ? d : least;
+  }
+  assert_int_equal(found, least);
+  if (late->t < early->t)
+    return;
+  int64_t above = st_line_above(late, early, n);
+  assert_true(above >= 1 && above <= n);
+  for (int64_t j = 0; j < above; j++)
+    assert_true(st_line_at(late, j) >= st_line_at(early, j));
+  int64_t length = 1 + graph_random(seed, 10);
+  StLine go = st_line_from(late, length);
+  assert_true(st_line_continues(late, length, &go, n));
+  if (st_line_continues(late, length, early, n))
+    for (int64_t j = 0; j < n; j++)
+      assert_int_equal(st_line_at(&go, j), st_line_at(early, j));
+}
+
+static void test_lines(void **state) {
+  (void)state;
+  uint64_t seed = 17;
+  for (int i = 0; i < 100000; i++) {
+    StLine x = random_line(&seed), y = random_line(&seed);
+    check_line(&seed, &x);
+    if (i % 2) { /* groups that agree */
+      y.group = x.group;
+      y.phase = x.phase;
+    }
+    check_lines(&seed, &x, &y);
+  }
+}
+
 static void test_random_nets(void **state) {
   (void)state;
   int stuck = 0;
   for (uint64_t n = 0; n < 4000; n++) {
     StArena *a = st_arena_new();
     uint64_t seed = n * 91 + 3;
-    GraphShape shape = {
-        .nodes = 1 + (int)(n % 7), .feedback = n % 5 == 0, .max_depth = 3};
+    GraphShape shape = {.nodes = 1 + (int)(n % 7),
+                        .feedback = n % 5 == 0,
+                        .max_depth = 3,
+                        .trip = n % 3 == 0 ? 2 + (int)(n % 5) : 0};
     stuck += !compare(graph_new(a, &seed, shape));
     st_arena_free(a);
   }
@@ -84,6 +151,7 @@ static void test_random_modules(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(test_lines),
       cmocka_unit_test(test_random_nets),
       cmocka_unit_test(test_random_modules),
   };
