@@ -53,8 +53,7 @@ const char *st_role_name(StRole r) {
   return names[r];
 }
 
-/* ---- modules and ops
- * */
+/* ---- modules and ops ------------------------------------------------ */
 
 StModule *st_module_new(const char *name) {
   StArena *a = st_arena_new();
@@ -134,8 +133,7 @@ int64_t st_type_max_elements(const StModule *m, const StType *t) {
   return n;
 }
 
-/* ---- affine expressions
- * */
+/* ---- affine expressions --------------------------------------------- */
 
 StAffine st_affine_const(StSym off) { return (StAffine){.off = off}; }
 
