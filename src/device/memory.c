@@ -6,16 +6,10 @@
 #include "interp/scalar.h"
 #include "ir/itensor.h"
 
-int64_t st_memory_extent(const StModule *m, StSym extent) {
-  int64_t most = st_sym_max(extent, m->ctx, m->chunk);
-  int64_t full = m->ctx * extent.p + extent.c;
-  return extent.p && full > most ? full : most;
-}
-
 int64_t st_memory_port_bytes(const StModule *m, const StPort *p) {
   int64_t n = (int64_t)st_dtype_bytes(p->dtype);
   for (int i = 0; i < p->rank; i++)
-    n *= st_memory_extent(m, p->shape[i]);
+    n *= st_module_stored_extent(m, p->shape[i]);
   return n;
 }
 

@@ -19,9 +19,6 @@ typedef struct StMemoryImage {
 
 /* Caches, inputs and results are allocated, zeroed, in the arena. */
 StMemoryImage *st_memory_new(StArena *a, const StModule *m);
-/* Positions that memory holds of a dim: the most there can be, the whole
- * context where there are P. */
-int64_t st_memory_extent(const StModule *m, StSym extent);
 /* Bytes of a port at its largest extents. */
 int64_t st_memory_port_bytes(const StModule *m, const StPort *p);
 /* `data` (at least the port's bytes) must outlive the image. */

@@ -543,7 +543,7 @@ static int64_t *port_layout(StArena *a, const StModule *m, const StPort *p,
   int64_t *held = ST_NEW_N(a, int64_t, p->rank + 1);
   for (int d = 0; d < p->rank; d++) {
     extent[d] = st_sym_eval(p->shape[d], P, T);
-    held[d] = st_memory_extent(m, p->shape[d]);
+    held[d] = st_module_stored_extent(m, p->shape[d]);
   }
   *stride = row_major(a, p->rank, held);
   return extent;

@@ -126,6 +126,12 @@ StType st_type_tensor(StArena *a, StDtype dtype, int rank, const StSym *shape) {
   return t;
 }
 
+int64_t st_module_stored_extent(const StModule *m, StSym extent) {
+  int64_t most = st_sym_max(extent, m->ctx, m->chunk);
+  int64_t full = m->ctx * extent.p + extent.c;
+  return extent.p && full > most ? full : most;
+}
+
 int64_t st_type_max_elements(const StModule *m, const StType *t) {
   int64_t n = 1;
   for (int i = 0; i < t->rank; i++)

@@ -302,6 +302,9 @@ void st_value_replace(StModule *m, StValue *from, StValue *to);
 void st_module_remap(StModule *m, StValue *const *map);
 
 StType st_type_tensor(StArena *a, StDtype dtype, int rank, const StSym *shape);
+/* Positions that memory holds of a dim: the most there can be, the whole
+ * context where there are P. */
+int64_t st_module_stored_extent(const StModule *m, StSym extent);
 /* Elements of a tensor type at the largest extents. */
 int64_t st_type_max_elements(const StModule *m, const StType *t);
 

@@ -96,7 +96,7 @@ static int64_t stored_bytes(const StModule *m) {
     int64_t n = p->role == ST_ROLE_CACHE_ROWS ? 0
                                               : st_dtype_bits(p->dtype);
     for (int d = 0; d < p->rank; d++)
-      n *= p->shape[d].p ? m->ctx : st_sym_max(p->shape[d], m->ctx, m->chunk);
+      n *= st_module_stored_extent(m, p->shape[d]);
     sum += (n + 7) / 8;
   }
   return sum;

@@ -277,6 +277,11 @@ static StOp *index_op(Expand *x, const StOp *op, int index, int d) {
   return r;
 }
 
+/* Whether dim 0 of what the op defines selects one of several tensors. */
+static bool is_list(const StOp *op) {
+  return (op->kind == ST_OP_ARG ? op->u.index.n : op->u.constant.n) > 1;
+}
+
 /* Split one lookup off; the expression becomes the new operand's element. */
 static bool split_gather(Expand *x, StOp *op, int at) {
   StNest *n = &op->u.nest;
@@ -303,6 +308,9 @@ static bool split_gather(Expand *x, StOp *op, int at) {
       return refuse_gather(x, op, "the index depends on two dims");
     else if (dims[i])
       d = i;
+  if (is_list(table->def) && d >= 0 &&
+      (data == 0 || st_affine_single(&n->body.at[e.indices[0]].affine) == d))
+    return refuse_gather(x, op, "the index depends on the layer");
   StOp *idx = index_op(x, op, e.indices[data], d);
   StValue *operands[] = {table, idx->result[0]};
   StOp *load = st_op_new(x->m, ST_OP_LOAD, op->loc, 2, operands, 1);
@@ -324,11 +332,15 @@ static bool split_gather(Expand *x, StOp *op, int at) {
     } else {
       shape[--to] = table->type.shape[i];
       load->u.load.stride[to] = stride;
+      if (i == 0 && is_list(table->def)) {
+        load->u.load.layer_dim = to;
+        load->u.load.stride[to] = 0;
+      }
       map[to] = ix->kind == ST_X_INDEX
                     ? ix->affine
                     : st_affine_const(st_sym_const((int64_t)ix->bits));
     }
-    stride *= st_sym_max(table->type.shape[i], x->m->ctx, x->m->chunk);
+    stride *= st_module_stored_extent(x->m, table->type.shape[i]);
   }
   load->result[0]->type = st_type_tensor(x->a, table->type.dtype, rank, shape);
   st_vec_push(x->a, &x->out, idx);

@@ -559,6 +559,11 @@ static bool rewrite_nest(Factor *f, StOp *op) {
     return false;
   n->ndims = dims.n;
   n->dim = dim;
+  bool reduces = false; /* a reduction over one position is none */
+  for (int i = 0; i < dims.n; i++)
+    reduces |= dim[i].reduction;
+  for (int k = 0; k < op->nresults && !reduces; k++)
+    n->out[k].combine = ST_X_ARG;
   return true;
 }
 

@@ -47,19 +47,12 @@ static void request(Stream *s, StOp *user, int k, StItensor order) {
 
 /* ---- stored operands --------------------------------------------------------- */
 
-/* Elements that memory holds a position of dim i of argument `index`: the
- * context of a cache is allocated in full. */
-static int64_t allocated(const StModule *m, StSym extent) {
-  return extent.p ? m->ctx * extent.p + extent.c
-                  : st_sym_max(extent, m->ctx, m->chunk);
-}
-
 static int64_t *row_major(const StModule *m, const StType *t, int layer_dim) {
   int64_t *stride = ST_NEW_N(m->arena, int64_t, t->rank + 1), next = 1;
   for (int i = t->rank; i-- > 0;) {
     stride[i] = i == layer_dim ? 0 : next;
     if (i != layer_dim)
-      next *= allocated(m, t->shape[i]);
+      next *= st_module_stored_extent(m, t->shape[i]);
   }
   return stride;
 }
