@@ -34,3 +34,15 @@ def command():
 @pytest.fixture(scope="session")
 def work(tmp_path_factory):
     return tmp_path_factory.mktemp("work")
+
+
+@pytest.fixture(scope="session")
+def stories(work):
+    """The trained stories260K: checkpoint, package and build."""
+    checkpoint, package, build = (work / n for n in ("hf", "pkg", "build"))
+    subprocess.run([sys.executable, os.path.join(
+        ROOT, "examples", "stories260K", "convert.py"), checkpoint],
+        check=True)
+    run("export", checkpoint, "-o", package)
+    run("compile", package, "-o", build)
+    return checkpoint, package, build
