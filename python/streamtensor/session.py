@@ -26,20 +26,26 @@ class Step(NamedTuple):
     bytes: int
 
 
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_ROOT = os.path.dirname(os.path.dirname(_HERE))
+
+
 def _find_library():
     given = os.environ.get("STREAMTENSOR_LIBRARY")
     if given:
         return given
-    here = os.path.dirname(os.path.abspath(__file__))
-    root = os.path.dirname(os.path.dirname(here))
-    for path in (os.path.join(here, "libstreamtensor.so"),
-                 os.path.join(root, "build", "libstreamtensor.so")):
+    for path in (os.path.join(_HERE, "libstreamtensor.so"),
+                 os.path.join(_ROOT, "build", "libstreamtensor.so")):
         if os.path.exists(path):
             return path
     raise Error("libstreamtensor.so is not built; run make build")
 
 
 def _load():
+    # The library looks above the executable, which is Python's here.
+    targets = os.path.join(_ROOT, "targets")
+    if os.path.isdir(targets):
+        os.environ.setdefault("STREAMTENSOR_TARGETS", targets)
     lib = ctypes.CDLL(_find_library())
     handle, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
     i64 = ctypes.c_int64

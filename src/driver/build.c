@@ -52,16 +52,20 @@ static bool put_info(StDirTx *tx, const StCompileOptions *o,
   return ok;
 }
 
-static bool put_tokenizer(StDirTx *tx, const StPackage *p, StDiag *diag) {
-  char *path = st_path_join(p->arena, p->dir, "tokenizer.json");
+static bool copy_file(StDirTx *tx, const char *name, const char *path,
+                      StDiag *diag) {
   StMap map;
-  if (!st_path_exists(path))
-    return true;
   if (!st_map_open(&map, path, diag))
     return false;
-  bool ok = put_file(tx, "tokenizer.json", map.data, map.size, diag);
+  bool ok = put_file(tx, name, map.data, map.size, diag);
   st_map_close(&map);
   return ok;
+}
+
+static bool put_tokenizer(StDirTx *tx, const StPackage *p, StDiag *diag) {
+  char *path = st_path_join(p->arena, p->dir, "tokenizer.json");
+  return !st_path_exists(path) ||
+         copy_file(tx, "tokenizer.json", path, diag);
 }
 
 static bool put_build(const StCompileOptions *o, const StPackage *p,
@@ -77,6 +81,7 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
   bool ok = put_file(tx, "design.st", text.data, text.len, diag) &&
             put_file(tx, "certificate.txt", certificate->data,
                      certificate->len, diag) &&
+            copy_file(tx, "target.toml", t->path, diag) &&
             put_tokenizer(tx, p, diag) && put_info(tx, o, p, t, r, diag);
   st_str_free(&text);
   if (ok)
@@ -215,15 +220,15 @@ static bool read_module(StBuild *b, StDiag *diag) {
 }
 
 static bool read_info(StBuild *b, bool with_package, StDiag *diag) {
-  const char *package, *target, *format;
+  const char *package, *format;
   b->info = st_json_open(b->arena,
                          st_path_join(b->arena, b->dir, ST_BUILD_MARKER),
                          diag);
   if (!b->info || !st_json_get_string(b->info, "format", &format) ||
-      !st_json_get_string(b->info, "package", &package) ||
-      !st_json_get_string(b->info, "target", &target))
+      !st_json_get_string(b->info, "package", &package))
     return false;
-  b->target = st_target_load(b->arena, target, diag);
+  b->target = st_target_load(
+      b->arena, st_path_join(b->arena, b->dir, "target.toml"), diag);
   if (!b->target || !with_package)
     return b->target != NULL;
   b->package = st_package_open(package, diag);

@@ -1,6 +1,7 @@
 /* A build: the directory that `compile` writes and everything else reads.
  *   design.st        the hardware level module (doc/ir.md)
  *   certificate.txt  the proof of its FIFO depths (doc/fifo-sizing.md)
+ *   target.toml      a copy of the target's file
  *   build.json       where the package is, the target, passes and their times
  *   tokenizer.json   of the package, if it has one */
 #ifndef ST_DRIVER_BUILD_H
