@@ -66,6 +66,16 @@ def _sigmoid(x):
     return 1.0 / (1.0 + torch.exp(-x))
 
 
+def _repeat_interleave(x, repeats, dim=None, output_size=None):
+    if dim is None:
+        x, dim = x.flatten(), 0
+    dim %= x.dim()
+    shape = list(x.shape)
+    y = x.unsqueeze(dim + 1).expand(*shape[:dim + 1], repeats,
+                                    *shape[dim + 1:])
+    return y.reshape(*shape[:dim], shape[dim] * repeats, *shape[dim + 1:])
+
+
 def decompositions():
     table = dict(get_decomposition_table())
     table.update({
@@ -75,6 +85,7 @@ def decompositions():
         aten.gelu.default: _gelu,
         aten.silu.default: _silu,
         aten.sigmoid.default: _sigmoid,
+        aten.repeat_interleave.self_int: _repeat_interleave,
     })
     return table
 

@@ -172,6 +172,27 @@ static int fold_identity(const StBody *b, const StExpr *e) {
   return -1;
 }
 
+/* select(extent of d == 1, 0, d) is d: how a broadcast along a dim of unknown
+ * extent is written. The index's position, or -1. */
+static int fold_broadcast(const StNest *n, const StBody *b, const StExpr *e) {
+  if (e->kind != ST_X_SELECT || e->dtype != ST_I64)
+    return -1;
+  const StExpr *is = &b->at[e->arg[0]], *zero = &b->at[e->arg[1]];
+  const StExpr *index = &b->at[e->arg[2]];
+  StAffine extent, one;
+  if (is->kind != ST_X_CMPI || is->pred != ST_P_EQ ||
+      zero->kind != ST_X_CONST || zero->bits != 0 ||
+      index->kind != ST_X_INDEX || index->affine.n != 1 ||
+      index->affine.term[0].coef != 1 ||
+      !st_sym_eq(index->affine.off, st_sym_const(0)) ||
+      !as_affine(&b->at[is->arg[0]], &extent) || extent.n != 0 ||
+      !as_affine(&b->at[is->arg[1]], &one) || !is_const_affine(&one) ||
+      one.off.c != 1)
+    return -1;
+  int d = index->affine.term[0].dim;
+  return st_sym_eq(n->dim[d].extent, extent.off) ? e->arg[2] : -1;
+}
+
 /* ---- operands ------------------------------------------------------------ */
 
 /* The value of a splat (or one-element) constant. */
@@ -224,6 +245,8 @@ static int simplify_expr(StModule *m, StOp *op, StBody *out, StExpr e) {
     e = const_expr(ST_I64, (uint64_t)e.affine.off.c);
   if (e.arg[0] >= 0) {
     int same = fold_identity(out, &e);
+    if (same < 0)
+      same = fold_broadcast(&op->u.nest, out, &e);
     if (same >= 0)
       return same;
     const StExpr *a = &out->at[e.arg[0]];
