@@ -34,7 +34,9 @@ def export(argv):
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     from .errors import ExportError
     from . import export as exporter
+    from . import package
     try:
+        package.check_output(args.output)
         if args.random_weights is not None and not args.config_only:
             raise ExportError("--random-weights goes with --config-only")
         if ".py:" in args.model:
@@ -66,7 +68,16 @@ def main():
         print("usage: python -m streamtensor export|generate ...",
               file=sys.stderr)
         return 2
-    return COMMANDS[sys.argv[1]](sys.argv[2:])
+    try:
+        status = COMMANDS[sys.argv[1]](sys.argv[2:])
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("\nstreamtensor: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader has what it wanted
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 if __name__ == "__main__":

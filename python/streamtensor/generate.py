@@ -41,15 +41,28 @@ def load_tokenizer(build):
     return Tokenizer.from_file(path)
 
 
+def given_tokens(text, vocab):
+    try:
+        ids = [int(t) for t in text.split(",")]
+    except ValueError:
+        raise Error(f"--tokens {text}: expected numbers separated by "
+                    "commas") from None
+    for token in ids:
+        if not 0 <= token < vocab:
+            raise Error(f"token {token} is not in the vocabulary of {vocab} "
+                        f"tokens; give numbers from 0 to {vocab - 1}")
+    return ids
+
+
 def prompt_tokens(args, session, tokenizer):
     if args.tokens is not None:
-        try:
-            return [int(t) for t in args.tokens.split(",")]
-        except ValueError:
-            raise Error(f"--tokens {args.tokens}: expected numbers separated "
-                        "by commas") from None
+        return given_tokens(args.tokens, session.vocab)
     if tokenizer is None:
         raise Error("the build has no tokenizer; use --tokens")
+    try:
+        args.prompt.encode()
+    except UnicodeEncodeError:
+        raise Error("--prompt is not valid UTF-8") from None
     ids = tokenizer.encode(args.prompt).ids
     if session.bos >= 0 and (not ids or ids[0] != session.bos):
         ids = [session.bos] + ids
@@ -106,7 +119,7 @@ def summary(session, steps, prompt_steps):
 
 
 def print_summary(result, wall, made):
-    print("\n", file=sys.stderr)
+    print(file=sys.stderr)
     if result["ms_per_token"] is not None:
         share = result["hbm_share"]
         print(f"simulated card: {result['ms_per_token']:.3f} ms a token "
@@ -118,39 +131,61 @@ def print_summary(result, wall, made):
     print(f"this machine:   {made / wall:.1f} tokens/s", file=sys.stderr)
 
 
+def save_logits(path, steps):
+    """Through a temporary file beside it: the old content or all of the new."""
+    from safetensors.numpy import save
+    data = save({"logits": np.stack([s.logits for s in steps])})
+    temporary = f"{path}.tmp-{os.getpid()}"
+    try:
+        with open(temporary, "wb") as f:
+            f.write(data)
+        os.replace(temporary, path)
+    except OSError as e:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+        raise Error(f"{path}: error: cannot write: {e.strerror}") from None
+
+
+def check_length(prompt, n, context):
+    if n < 1:
+        raise Error("-n must be at least 1")
+    if len(prompt) + n - 1 > context:
+        raise Error(f"{len(prompt)} tokens of prompt and {n} more do not fit "
+                    f"the context of {context}; lower -n or export with a "
+                    "larger --ctx")
+
+
+def generate(args):
+    """The table of results, and what to print of this machine's speed."""
+    tokenizer = load_tokenizer(args.build)
+    with Session(args.build, args.device) as session:
+        prompt = prompt_tokens(args, session, tokenizer)
+        check_length(prompt, args.n, session.context)
+        printer = Printer(tokenizer, prompt, args.json)
+        prompt_steps = -(-len(prompt) // session.chunk)
+        steps = []
+        start = time.monotonic()
+        for step in session.generate(prompt, args.n,
+                                     session.eos if args.stop else None):
+            steps.append(step)
+            if len(steps) >= prompt_steps:
+                printer.add(step.token)
+        wall = time.monotonic() - start
+        if not args.json:
+            print(flush=True)
+        if args.logits:
+            save_logits(args.logits, steps[prompt_steps - 1:])
+        return summary(session, steps, prompt_steps), wall
+
+
 def main(argv):
     args = parser().parse_args(argv)
     try:
-        if args.n < 1:
-            raise Error("-n must be at least 1")
-        tokenizer = load_tokenizer(args.build)
-        with Session(args.build, args.device) as session:
-            prompt = prompt_tokens(args, session, tokenizer)
-            if len(prompt) + args.n - 1 > session.context:
-                raise Error(
-                    f"{len(prompt)} tokens of prompt and {args.n} more do not "
-                    f"fit the context of {session.context}; lower -n or "
-                    "export with a larger --ctx")
-            printer = Printer(tokenizer, prompt, args.json)
-            prompt_steps = -(-len(prompt) // session.chunk)
-            steps = []
-            start = time.monotonic()
-            for step in session.generate(prompt, args.n,
-                                         session.eos if args.stop else None):
-                steps.append(step)
-                if len(steps) >= prompt_steps:
-                    printer.add(step.token)
-            wall = time.monotonic() - start
-            result = summary(session, steps, prompt_steps)
-            if args.logits:
-                from safetensors.numpy import save_file
-                made = steps[prompt_steps - 1:]
-                temporary = args.logits + ".tmp"
-                save_file({"logits": np.stack([s.logits for s in made])},
-                          temporary)
-                os.replace(temporary, args.logits)
+        result, wall = generate(args)
     except Error as e:
-        print(e, file=sys.stderr)
+        text = str(e)
+        print(text if "error: " in text else f"error: {text}",
+              file=sys.stderr)
         return 1
     if args.json:
         print(json.dumps(result))

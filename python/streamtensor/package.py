@@ -1,14 +1,21 @@
 """Packages: linalg text, weights, model.json (doc/package.md)."""
 
+import ctypes
+import itertools
 import json
 import os
+import re
 import shutil
-import tempfile
+import time
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from .errors import ExportError
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of Linux
+STALE_SECONDS = 3600
 
 DTYPES = {
     torch.float32: "f32", torch.float16: "f16", torch.bfloat16: "bf16",
@@ -29,43 +36,111 @@ def port(name, role, tensor_dtype, shape, **more):
             "shape": list(shape), **more}
 
 
+MARKER = "model.json"
+
+
+def check_output(path):
+    """Only a package or an empty directory is replaced."""
+    path = os.path.abspath(path)
+    if not os.path.lexists(path):
+        at = os.path.dirname(path)
+        while not os.path.lexists(at):
+            at = os.path.dirname(at)
+        if not os.path.isdir(at):
+            raise ExportError(f"-o {path}: {at} is not a directory; "
+                              "choose another place")
+        return
+    if not os.path.isdir(path) or (os.listdir(path) and not os.path.exists(
+            os.path.join(path, MARKER))):
+        raise ExportError(f"-o {path} exists and is not a package; "
+                          "choose another name, or remove it first")
+
+
+def _is_stale(path, process):
+    """Its process is gone, or so old that the number is another's."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    try:
+        return time.time() - os.stat(path).st_mtime > STALE_SECONDS
+    except OSError:
+        return False
+
+
+def remove_stale(path):
+    """What killed exports left beside `path`."""
+    parent, name = os.path.split(path)
+    pattern = re.compile(re.escape(name) + r"\.tmp-(\d{1,9})-\d+")
+    for entry in os.listdir(parent):
+        match = pattern.fullmatch(entry)
+        left = os.path.join(parent, entry)
+        if match and _is_stale(left, int(match[1])):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _make_temporary(path):
+    for i in itertools.count():
+        temporary = f"{path}.tmp-{os.getpid()}-{i}"
+        try:
+            os.mkdir(temporary)
+            return temporary
+        except FileExistsError:
+            pass
+
+
+def _exchange(a, b):
+    """Both names at once where the file system can, else one by one."""
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None)
+    if exchange and exchange(AT_FDCWD, os.fsencode(a), AT_FDCWD,
+                             os.fsencode(b), RENAME_EXCHANGE) == 0:
+        return
+    old = a + "-old"
+    os.rename(b, old)
+    os.rename(a, b)
+    os.rename(old, a)
+
+
+def _fill(directory, model, text, weights, extra_files):
+    with open(os.path.join(directory, "model.mlir"), "w") as f:
+        f.write(text)
+    if weights is not None:
+        path = os.path.join(directory, "weights.safetensors")
+        try:
+            save_file(weights, path)
+        except SafetensorError as e:
+            raise ExportError(f"cannot write the weights: {e}") from None
+        os.chmod(path, 0o644)
+    for name, source in extra_files:
+        target = os.path.join(directory, name)
+        if isinstance(source, bytes):
+            with open(target, "wb") as f:
+                f.write(source)
+        else:
+            shutil.copyfile(source, target)
+    with open(os.path.join(directory, MARKER), "w") as f:
+        json.dump(model, f, indent=1)
+        f.write("\n")
+
+
 def write(path, model, text, weights, extra_files=()):
     """Write the package in one step; an old package is replaced.
 
     weights: name -> tensor, or None for a package without; extra_files:
     (name, source path or bytes).
     """
-    path = os.path.abspath(path)
-    if os.path.exists(path) and not os.path.exists(
-            os.path.join(path, "model.json")) and os.listdir(path):
-        raise ExportError(f"{path} exists and is not a package; "
-                          "choose another name for -o")
-    parent = os.path.dirname(path)
-    os.makedirs(parent, exist_ok=True)
-    temporary = tempfile.mkdtemp(prefix=os.path.basename(path) + ".tmp-",
-                                 dir=parent)
+    check_output(path)
+    path = os.path.realpath(path)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    remove_stale(path)
+    temporary = _make_temporary(path)
     try:
-        os.chmod(temporary, 0o755)
-        with open(os.path.join(temporary, "model.mlir"), "w") as f:
-            f.write(text)
-        if weights is not None:
-            save_file(weights, os.path.join(temporary, "weights.safetensors"))
-            os.chmod(os.path.join(temporary, "weights.safetensors"), 0o644)
-        for name, source in extra_files:
-            target = os.path.join(temporary, name)
-            if isinstance(source, bytes):
-                with open(target, "wb") as f:
-                    f.write(source)
-            else:
-                shutil.copyfile(source, target)
-        with open(os.path.join(temporary, "model.json"), "w") as f:
-            json.dump(model, f, indent=1)
-            f.write("\n")
+        _fill(temporary, model, text, weights, extra_files)
         if os.path.exists(path):
-            old = temporary + ".old"
-            os.rename(path, old)
-            os.rename(temporary, path)
-            shutil.rmtree(old)
+            _exchange(temporary, path)
+            shutil.rmtree(temporary)
         else:
             os.rename(temporary, path)
     except BaseException:

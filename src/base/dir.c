@@ -3,15 +3,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
-enum { TRIES = 1000, OPEN_DIRS = 16 };
+enum { TRIES = 1000, OPEN_DIRS = 16, STALE_SECONDS = 3600 };
 
 static StLoc at_path(const char *path) { return (StLoc){.file = path}; }
 
@@ -72,6 +75,18 @@ bool st_dir_make(const char *path, StDiag *diag) {
   return r == 0;
 }
 
+static int remove_one(const char *path, const struct stat *st, int type,
+                      struct FTW *at) {
+  (void)st;
+  (void)type;
+  (void)at;
+  return remove(path);
+}
+
+static int remove_tree(const char *path) {
+  return nftw(path, remove_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
+}
+
 /* ---- transactions ----------------------------------------------------- */
 
 struct StDirTx {
@@ -127,6 +142,36 @@ static bool check_target(StDirTx *tx) {
   return false;
 }
 
+/* Left by a process that is gone (or so old that the number is another's). */
+static bool is_stale(const char *path, const char *process) {
+  char *end;
+  long pid = strtol(process, &end, 10);
+  struct stat st;
+  if (end == process || *end != '-' || end[1] < '0' || end[1] > '9' ||
+      end[1 + strspn(end + 1, "0123456789")] || pid <= 0 || pid > INT_MAX)
+    return false;
+  if (kill((pid_t)pid, 0) < 0 && errno == ESRCH)
+    return true;
+  return stat(path, &st) == 0 && time(NULL) - st.st_mtime > STALE_SECONDS;
+}
+
+/* Temporary directories of runs that were killed, beside `to`. */
+static void remove_stale(const StDirTx *tx, const char *parent) {
+  const char *prefix =
+      st_arena_printf(tx->arena, "%s.tmp-", st_path_base(tx->to));
+  size_t n = strlen(prefix);
+  DIR *d = opendir(parent);
+  for (struct dirent *e; d && (e = readdir(d));) {
+    if (strncmp(e->d_name, prefix, n))
+      continue;
+    const char *path = st_path_join(tx->arena, parent, e->d_name);
+    if (is_stale(path, e->d_name + n))
+      remove_tree(path);
+  }
+  if (d)
+    closedir(d);
+}
+
 static bool make_temp(StDirTx *tx) {
   char *parent = st_arena_strdup(tx->arena, tx->to);
   char *slash = strrchr(parent, '/');
@@ -135,6 +180,7 @@ static bool make_temp(StDirTx *tx) {
     if (make_dirs(parent) < 0)
       return fail(tx, "make its parent directory");
   }
+  remove_stale(tx, !slash ? "." : slash == parent ? "/" : parent);
   for (int i = 0; i < TRIES; i++) {
     tx->temp =
         st_arena_printf(tx->arena, "%s.tmp-%ld-%d", tx->to, (long)getpid(), i);
@@ -197,18 +243,6 @@ static int sync_one(const char *path, const struct stat *st, int type,
     close(fd);
   errno = reason;
   return r < 0 && reason != EINVAL ? -1 : 0; /* EINVAL: cannot be synced */
-}
-
-static int remove_one(const char *path, const struct stat *st, int type,
-                      struct FTW *at) {
-  (void)st;
-  (void)type;
-  (void)at;
-  return remove(path);
-}
-
-static int remove_tree(const char *path) {
-  return nftw(path, remove_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Without RENAME_EXCHANGE: for a moment there is nothing at `to`. */
