@@ -119,16 +119,21 @@ def summary(session, steps, prompt_steps):
 
 
 def print_summary(result, wall, made):
+    def row(what, value, rest):
+        print(f"  {what:22} {value:>12} {rest}", file=sys.stderr)
+
     print(file=sys.stderr)
-    if result["ms_per_token"] is not None:
-        share = result["hbm_share"]
-        print(f"simulated card: {result['ms_per_token']:.3f} ms a token "
-              f"({1e3 / result['ms_per_token']:.0f} tokens/s at "
-              f"{result['clock_mhz']:g} MHz), first token after "
-              f"{result['ttft_ms']:.3f} ms"
-              + (f", {100 * share:.1f} % of memory bandwidth"
-                 if share is not None else ""), file=sys.stderr)
-    print(f"this machine:   {made / wall:.1f} tokens/s", file=sys.stderr)
+    ms = result["ms_per_token"]
+    if ms is not None:
+        cycles = ms * 1e3 * result["clock_mhz"]
+        row("cycles a token", f"{cycles:.0f}", "")
+        row("time a token", f"{ms:.3f}",
+            f"ms ({1e3 / ms:.0f} tokens/s at {result['clock_mhz']:g} MHz)")
+        row("first token after", f"{result['ttft_ms']:.3f}", "ms")
+        if result["hbm_share"] is not None:
+            row("memory bandwidth used", f"{100 * result['hbm_share']:.1f}",
+                "%")
+    row("simulation", f"{made / wall:.1f}", "tokens/s on this machine")
 
 
 def save_logits(path, steps):

@@ -130,30 +130,56 @@ static json_t *report_json(const StBuild *b) {
   return r;
 }
 
-static void print_row(const char *what, double used, double available) {
+static void print_share(const char *what, double used, double available,
+                        const char *unit) {
   if (available > 0)
-    printf("  %-10s %12.0f of %9.0f  %5.1f %%\n", what, used, available,
+    printf("  %-22s %12.1f of %9.1f %-5s  %5.1f %%\n", what, used, available,
+           unit, 100 * used / available);
+}
+
+static void print_count(const char *what, double used, double available) {
+  if (available > 0)
+    printf("  %-22s %12.0f of %9.0f        %5.1f %%\n", what, used, available,
            100 * used / available);
+}
+
+static double memory_kbyte(const StCost *c) {
+  return (36.0 * c->bram36 + 288.0 * c->uram) * 1024 / 8e3;
+}
+
+static void print_passes(const json_t *passes, double all) {
+  size_t i;
+  const json_t *pass;
+  printf("\n  %-22s %12.1f ms\n", "compile time", 1e3 * all);
+  json_array_foreach(passes, i, pass) {
+    const char *name = json_string_value(json_object_get(pass, "name"));
+    double seconds = json_number_value(json_object_get(pass, "seconds"));
+    printf("    %-20s %12.1f ms\n", name ? name : "?", 1e3 * seconds);
+  }
 }
 
 static void print_table(const StBuild *b) {
   StTally t = st_tally(b->module, b->target);
+  const StCost *u = &t.used, *d = &b->target->device;
   printf("%s on %s at %g MHz\n\n", b->module->name, b->target->name,
          b->target->clock_mhz);
-  printf("  kernels %d, streams %d, converters %d, loads %d, stores %d\n",
+  printf("  %d kernels, %d streams, %d converters, %d loads, %d stores\n\n",
          t.kernels, t.streams, t.converters, t.loads, t.stores);
-  printf("  FIFOs %.1f kbit, converters %.1f kbyte\n",
-         (double)t.fifo_bits / 1e3, (double)t.converter_bytes / 1e3);
-  printf("  intermediate memory %.1f kbyte fused of %.1f kbyte unfused "
-         "(%.1f %%)\n\n",
-         (double)t.fused_bytes / 1e3, (double)t.unfused_bytes / 1e3,
-         100.0 * (double)t.fused_bytes / (double)t.unfused_bytes);
-  const StCost *d = &b->target->device;
-  print_row("LUT", t.used.lut, d->lut);
-  print_row("FF", t.used.ff, d->ff);
-  print_row("DSP", t.used.dsp, d->dsp);
-  print_row("BRAM36", t.used.bram36, d->bram36);
-  print_row("URAM", t.used.uram, d->uram);
+  print_share("on-chip memory", memory_kbyte(u), memory_kbyte(d), "kbyte");
+  printf("  %-22s %12lld bits\n", "FIFOs", (long long)t.fifo_bits);
+  printf("  %-22s %12lld bits\n", "converters",
+         8 * (long long)t.converter_bytes);
+  print_share("intermediate memory", (double)t.fused_bytes / 1e3,
+              (double)t.unfused_bytes / 1e3, "kbyte");
+  printf("  %-22s %12.1f kbyte\n", "  saved by fusion",
+         (double)(t.unfused_bytes - t.fused_bytes) / 1e3);
+  print_count("LUT", u->lut, d->lut);
+  print_count("FF", u->ff, d->ff);
+  print_count("DSP", u->dsp, d->dsp);
+  print_count("BRAM36", u->bram36, d->bram36);
+  print_count("URAM", u->uram, d->uram);
+  print_passes(json_object_get(b->info->v, "passes"),
+               json_number_value(json_object_get(b->info->v, "seconds")));
 }
 
 int st_command_report(int argc, char **argv) {
