@@ -76,6 +76,120 @@ def _repeat_interleave(x, repeats, dim=None, output_size=None):
     return y.reshape(*shape[:dim], shape[dim] * repeats, *shape[dim + 1:])
 
 
+def _group_norm(x, weight, bias, N, C, HxW, group, eps):
+    y, mean, r = _layer_norm(x.reshape(N, group, -1), [C // group * HxW],
+                             None, None, eps)
+    y = y.reshape(x.shape)
+    each = [1, C] + [1] * (x.dim() - 2)
+    if weight is not None:
+        y = y * weight.reshape(each)
+    if bias is not None:
+        y = y + bias.reshape(each)
+    return y, mean.reshape(N, group), r.reshape(N, group)
+
+
+def _erfc(x):
+    return 1.0 - torch.erf(x)
+
+
+# ---- moving data -----------------------------------------------------------
+# What neither splits of dims nor a stored table's lookup can express is a sum
+# over all positions of which one is chosen: more work, and exact.
+
+
+def _chosen(x, keep, dim):
+    """Sum over `dim` of x where keep."""
+    if x.dtype == torch.bool:
+        return torch.where(keep, x.to(torch.int64), 0).sum(dim) > 0
+    return torch.where(keep, x, torch.zeros((), dtype=x.dtype)).sum(
+        dim, dtype=x.dtype)
+
+
+def _pick(x, dim, index):
+    """x at the positions `index` [m] along `dim`."""
+    dim %= x.dim()
+    keep = index.unsqueeze(1) == torch.arange(x.shape[dim])
+    keep = keep.reshape(keep.shape + (1,) * (x.dim() - 1 - dim))
+    return _chosen(x.unsqueeze(dim), keep, dim + 1)
+
+
+def _flip(x, dims):
+    for dim in dims:
+        x = _pick(x, dim, x.shape[dim] - 1 - torch.arange(x.shape[dim]))
+    return x
+
+
+def _slice(x, dim=0, start=None, end=None, step=1):
+    n = x.shape[dim]
+    if step == 1 or not isinstance(n, int) or n % step == 0:
+        return NotImplemented
+    at = range(n)[slice(start, end, step)]
+    return _pick(x, dim, torch.arange(len(at)) * step + at.start)
+
+
+def _diagonal(x, offset=0, dim1=0, dim2=1):
+    x = x.movedim((dim1, dim2), (-2, -1))
+    rows, columns = x.shape[-2:]
+    first = max(0, -offset)
+    n = max(0, min(rows - first, columns - max(0, offset)))
+    at = torch.arange(n) + (first + offset)
+    return _chosen(x.narrow(-2, first, n),
+                   at.unsqueeze(1) == torch.arange(columns), -1)
+
+
+def _gather(x, dim, index, sparse_grad=False):
+    if not x.dim():
+        return NotImplemented
+    dim %= x.dim()
+    for d in range(x.dim()):
+        if d != dim:
+            x = x.narrow(d, 0, index.shape[d])
+    x = x.movedim(dim, -1).unsqueeze(dim)
+    keep = index.unsqueeze(-1) == torch.arange(x.shape[-1])
+    return _chosen(x, keep, -1)
+
+
+def _cumsum(x, dim, dtype=None):
+    if not x.dim():
+        return NotImplemented
+    dim %= x.dim()
+    if x.dtype == torch.bool:
+        x = x.to(torch.int64)
+    i = torch.arange(x.shape[dim])
+    keep = i <= i.unsqueeze(1)
+    keep = keep.reshape(keep.shape + (1,) * (x.dim() - 1 - dim))
+    y = _chosen(x.unsqueeze(dim), keep, dim + 1)
+    return y if dtype is None else y.to(dtype)
+
+
+def _unfold(x, dim, size, step):
+    dim %= max(x.dim(), 1)
+    n = (x.shape[dim] - size) // step + 1
+    parts = [x.narrow(dim, i * step, size) for i in range(n)]
+    return torch.stack(parts, dim).movedim(dim + 1, -1)
+
+
+def _rows(lookup, index):
+    """lookup of an index of several dims, one row after another."""
+    wide = [n for n in index.shape if not (isinstance(n, int) and n == 1)]
+    if len(wide) < 2 or not all(isinstance(n, int) for n in wide[:-1]):
+        return NotImplemented
+    rows = index.reshape(-1, wide[-1])
+    y = torch.stack([lookup(rows[i]) for i in range(rows.shape[0])])
+    return y.reshape(*index.shape, *y.shape[2:])
+
+
+def _embedding(weight, index, padding_idx=-1, scale=False, sparse=False):
+    return _rows(lambda i: torch.embedding(weight, i), index)
+
+
+def _index(x, indices):
+    if indices[0] is None or any(i is not None for i in indices[1:]) or \
+            indices[0].dtype == torch.bool:
+        return NotImplemented
+    return _rows(lambda i: x[i], indices[0])
+
+
 def decompositions():
     table = dict(get_decomposition_table())
     table.update({
@@ -86,6 +200,17 @@ def decompositions():
         aten.silu.default: _silu,
         aten.sigmoid.default: _sigmoid,
         aten.repeat_interleave.self_int: _repeat_interleave,
+        aten.native_group_norm.default: _group_norm,
+        aten.erfc.default: _erfc,
+        aten.special_erfc.default: _erfc,
+        aten.flip.default: _flip,
+        aten.slice.Tensor: _slice,
+        aten.diagonal.default: _diagonal,
+        aten.gather.default: _gather,
+        aten.cumsum.default: _cumsum,
+        aten.unfold.default: _unfold,
+        aten.embedding.default: _embedding,
+        aten.index.Tensor: _index,
     })
     return table
 
@@ -128,6 +253,9 @@ def to_linalg(program, entry):
     """The text of the program as one function named `entry`."""
     context = ir.Context()
     torch_dialect.register_dialect(context)
+    said = []
+    context.attach_diagnostic_handler(
+        lambda d: said.append(f"{d.location}: {d.message}") or True)
     importer = FxImporter(context=context)
     try:
         importer.import_frozen_program(program, func_name=entry)
@@ -137,5 +265,6 @@ def to_linalg(program, entry):
     except ExportError:
         raise
     except Exception as e:
-        raise ExportError(f"Torch-MLIR cannot lower the model: {e}") from e
+        raise ExportError("Torch-MLIR cannot lower the model: "
+                          f"{said[0] if said else e}") from e
     return module.operation.get_asm(enable_debug_info=True)

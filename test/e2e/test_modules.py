@@ -1,0 +1,51 @@
+"""Small modules of every kind: run on the simulator against PyTorch."""
+
+import os
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import modules
+from streamtensor import export as exporter
+from streamtensor.errors import ExportError
+
+
+def spec(name):
+    return f"{os.path.splitext(modules.__file__)[0]}.py:{name}"
+
+
+@pytest.mark.parametrize("name", modules.ACCEPTED)
+def test_agrees(name, tmp_path, command):
+    package, build = tmp_path / "pkg", tmp_path / "build"
+    exporter.export_module(spec(name), str(package))
+    command("compile", package, "-o", build)
+    model, inputs = modules.ACCEPTED[name]()
+    save_file({f"input{i}": t.clone().contiguous()
+               for i, t in enumerate(inputs)}, tmp_path / "in")
+    command("run", build, "--in", tmp_path / "in", "--out", tmp_path / "out")
+    got = load_file(tmp_path / "out")
+    with torch.no_grad():
+        want = dict(exporter._flat_results(model.eval()(*inputs)))
+    assert sorted(got) == sorted(want)
+    for key, y in want.items():
+        assert got[key].shape == y.shape and got[key].dtype == y.dtype
+        if y.is_floating_point():
+            scale = max(y.abs().max().item(), 1e-30)
+            worst = (got[key] - y).abs().max().item()
+            assert worst <= 1e-5 * scale, (key, worst, scale)
+        else:
+            assert torch.equal(got[key], y), key
+
+
+@pytest.mark.parametrize("name", modules.REFUSED)
+def test_refused(name, tmp_path, command):
+    """By export or by compile, in a located message."""
+    package = tmp_path / "pkg"
+    try:
+        exporter.export_module(spec(name), str(package))
+    except ExportError as e:
+        assert ".py" in str(e)
+        return
+    p = command("compile", package, "-o", tmp_path / "build", status=1)
+    assert ".py:" in p.stderr and "error:" in p.stderr, p.stderr
