@@ -155,8 +155,6 @@ static bool check_input(StVerify *v, const StOp *op, int k) {
   if (!n->in[k].map)
     return st_verify_fail(v, op, "look tables up by a load that gathers",
                           "operand %d is a table", k);
-  if (!t->order)
-    return st_verify_fail(v, op, "load it", "operand %d is no stream", k);
   if (!check_map(v, op, "operand", k, n->in[k].map, t->rank) ||
       !check_guard(v, op, "operand", k, &n->in[k].guard))
     return false;
@@ -167,9 +165,6 @@ static bool check_input(StVerify *v, const StOp *op, int k) {
 static bool check_output(StVerify *v, const StOp *op, int k) {
   const StNest *n = &op->u.nest;
   const StType *t = &op->result[k]->type;
-  if (!t->order)
-    return st_verify_fail(v, op, "give it the order of its port",
-                          "result %d is no stream", k);
   if (!check_map(v, op, "result", k, n->out[k].map, t->rank) ||
       !check_guard(v, op, "result", k, &n->out[k].guard))
     return false;
