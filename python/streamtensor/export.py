@@ -44,7 +44,7 @@ def load_model(directory):
             directory, dtype=torch.float32, local_files_only=True, **kwargs)
     except Exception as e:
         raise ExportError(f"cannot load {directory}: {e}") from e
-    return model.float().eval()
+    return torch.nn.Module.float(model).eval()  # transformers refuses for GGUF
 
 
 def build_model(directory, seed):
