@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 
 
 def _parser():
@@ -26,6 +27,26 @@ def _parser():
     parser.add_argument("--random-weights", type=int, metavar="SEED",
                         help="with --config-only: write random weights")
     return parser
+
+
+def _tell_failure(model, e):
+    """What went wrong without a traceback; the exit status: 1 if the user's
+    own file takes part, else 70."""
+    file = os.path.abspath(model.rpartition(":")[0])
+    place = None
+    for frame in traceback.extract_tb(e.__traceback__):
+        if os.path.abspath(frame.filename) == file:
+            place = f"{frame.filename}:{frame.lineno}"
+    text = f"{type(e).__name__}: {e}"
+    if place:
+        print(f"{place}: error: {text}", file=sys.stderr)
+        return 1
+    if os.environ.get("STREAMTENSOR_TRACEBACK"):
+        traceback.print_exception(e)
+    print(f"{model}: error: the export failed: {text}\n"
+          "note: STREAMTENSOR_TRACEBACK=1 in the environment shows where",
+          file=sys.stderr)
+    return 70
 
 
 def export(argv):
@@ -52,6 +73,8 @@ def export(argv):
         print(f"{e.filename or args.output}: error: {e.strerror}",
               file=sys.stderr)
         return 1
+    except Exception as e:
+        return _tell_failure(args.model, e)
     return 0
 
 

@@ -164,6 +164,9 @@ def generate(args):
     """The table of results, and what to print of this machine's speed."""
     tokenizer = load_tokenizer(args.build)
     with Session(args.build, args.device) as session:
+        if session.chunk < 1:
+            raise Error(f"{args.build}: error: the build is not a language "
+                        "model; use streamtensor run")
         prompt = prompt_tokens(args, session, tokenizer)
         check_length(prompt, args.n, session.context)
         printer = Printer(tokenizer, prompt, args.json)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "device/device.h"
 #include "driver/build.h"
 #include "streamtensor/streamtensor.h"
@@ -157,22 +158,40 @@ int st_session_step(StSession *s, const int64_t *tokens, int n, float *logits,
 
 /* ---- any module ---------------------------------------------------------------------- */
 
+static const char *shape_text(StArena *a, StDtype dtype, int rank,
+                              const int64_t *shape) {
+  StStr text;
+  st_str_init(&text);
+  st_str_printf(&text, "%s [", st_dtype_name(dtype));
+  for (int d = 0; d < rank; d++)
+    st_str_printf(&text, "%s%lld", d ? ", " : "", (long long)shape[d]);
+  const char *s = st_arena_printf(a, "%s]", text.data);
+  st_str_free(&text);
+  return s;
+}
+
+static const int64_t *port_shape(StArena *a, const StPort *p) {
+  int64_t *shape = ST_NEW_N(a, int64_t, p->rank + 1);
+  for (int d = 0; d < p->rank; d++)
+    shape[d] = p->shape[d].c;
+  return shape;
+}
+
 static bool take_input(StSession *s, const StSafetensors *in, int i) {
   const StPort *p = &s->build->module->arg.at[i];
   const StTensor *t = st_safetensors_find(in, p->name);
   StLoc at = {st_safetensors_path(in), 0, 0};
+  const int64_t *shape = port_shape(s->arena, p);
+  const char *want = shape_text(s->arena, p->dtype, p->rank, shape);
   if (!t) {
-    st_error(s->diag, at, "there is no input '%s'", p->name);
+    st_error(s->diag, at, "there is no input '%s', %s", p->name, want);
     return false;
   }
-  bool same = t->dtype == p->dtype && t->rank == p->rank;
-  for (int d = 0; same && d < t->rank; d++)
-    same = t->shape[d] == p->shape[d].c;
-  if (!same) {
-    st_error(s->diag, at, "input '%s' is %s of rank %d where the module was "
-                          "exported with %s of rank %d, or has another shape",
-             p->name, st_dtype_name(t->dtype), t->rank,
-             st_dtype_name(p->dtype), p->rank);
+  if (t->dtype != p->dtype || t->rank != p->rank ||
+      memcmp(t->shape, shape, (size_t)p->rank * sizeof *shape) != 0) {
+    st_error(s->diag, at, "input '%s' is %s; the module was exported with %s",
+             p->name, shape_text(s->arena, t->dtype, t->rank, t->shape),
+             want);
     return false;
   }
   memcpy(s->image->own[i], t->data, (size_t)t->bytes);
@@ -184,11 +203,9 @@ static bool put_results(StSession *s, const char *path) {
   StTensor *t = ST_NEW_N(s->arena, StTensor, m->ret.n + 1);
   for (int i = 0; i < m->ret.n; i++) {
     const StPort *p = &m->ret.at[i];
-    int64_t *shape = ST_NEW_N(s->arena, int64_t, p->rank + 1);
-    for (int d = 0; d < p->rank; d++)
-      shape[d] = p->shape[d].c;
     t[i] = (StTensor){.name = p->name, .dtype = p->dtype, .rank = p->rank,
-                      .shape = shape, .data = s->image->ret[i],
+                      .shape = port_shape(s->arena, p),
+                      .data = s->image->ret[i],
                       .bytes = s->image->ret_bytes[i]};
   }
   return st_safetensors_write(path, t, m->ret.n, s->diag);
