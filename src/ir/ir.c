@@ -193,6 +193,13 @@ int st_affine_single(const StAffine *x) {
   return x->n == 1 && x->term[0].coef == 1 ? x->term[0].dim : -1;
 }
 
+bool st_nest_reduces(const StNest *n) {
+  for (int i = 0; i < n->ndims; i++)
+    if (n->dim[i].reduction)
+      return true;
+  return false;
+}
+
 int st_expr_push(StModule *m, StBody *body, StExpr e) {
   st_vec_push(m->arena, body, e);
   return body->n - 1;

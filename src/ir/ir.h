@@ -316,6 +316,7 @@ bool st_affine_eq(const StAffine *x, const StAffine *y);
 /* The dim d if x is exactly d + off (coefficient 1), else -1 (constant: -2). */
 int st_affine_single(const StAffine *x);
 
+bool st_nest_reduces(const StNest *n); /* has a reduction dim */
 int st_expr_push(StModule *m, StBody *body, StExpr e); /* its position */
 int st_scalar_args(StScalarKind k);                    /* -1: see indices */
 const char *st_scalar_name(StScalarKind k);

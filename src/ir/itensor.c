@@ -136,3 +136,28 @@ bool st_itensor_is_once(const StItensor *x) {
       return false;
   return true;
 }
+
+StSym st_itensor_extent(const StItensor *x, int d, int first) {
+  StSym e = st_sym_const(x->elem[d]), less = st_sym_const(-1);
+  for (int i = first; i < x->nloops; i++)
+    if (x->loop[i].dim == d)
+      e = st_sym_add(
+          e, st_sym_scale(st_sym_add(x->loop[i].trip, less), x->loop[i].step));
+  return e;
+}
+
+StItensor st_itensor_elements(StArena *a, const StItensor *x, int shared) {
+  StItensor r = {.rank = x->rank};
+  r.elem = ST_NEW_N(a, int64_t, x->rank + 1);
+  r.origin = ST_NEW_N(a, StSym, x->rank + 1);
+  r.loop = ST_NEW_N(a, StLoop, x->nloops + x->rank + 1);
+  for (int i = shared; i < x->nloops; i++)
+    if (x->loop[i].dim >= 0)
+      r.loop[r.nloops++] = x->loop[i];
+  for (int d = 0; d < x->rank; d++) {
+    r.elem[d] = 1;
+    if (x->elem[d] > 1)
+      r.loop[r.nloops++] = (StLoop){d, st_sym_const(x->elem[d]), 1};
+  }
+  return r;
+}

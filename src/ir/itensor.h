@@ -20,5 +20,13 @@ int64_t st_itensor_token(const StItensor *x);
 int64_t st_itensor_tokens(const StItensor *x, int64_t P, int64_t T);
 /* True if no loop streams again (every token visited once). */
 bool st_itensor_is_once(const StItensor *x);
+/* Positions of data dim d that the loops from `first` inward and the token
+ * span. */
+StSym st_itensor_extent(const StItensor *x, int d, int first);
+
+/* The order of elements inside the first `shared` loops, each visited for the
+ * first time: lanes as loops, no loops that stream again, origin 0. In the
+ * arena. */
+StItensor st_itensor_elements(StArena *a, const StItensor *x, int shared);
 
 #endif

@@ -43,17 +43,6 @@ static bool is_interval(const StItensor *sorted) {
          (sorted->nloops == 1 && sorted->loop[0].step == 1);
 }
 
-/* Positions of data dim d that the loops from `first` on cover. */
-static StSym extent_of(const StItensor *o, int d, int first) {
-  StSym e = st_sym_const(o->elem[d]);
-  for (int i = first; i < o->nloops; i++)
-    if (o->loop[i].dim == d)
-      e = st_sym_add(e,
-                     st_sym_scale(st_sym_add(o->loop[i].trip, st_sym_const(-1)),
-                                  o->loop[i].step));
-  return e;
-}
-
 static bool check_shared(StVerify *v, const StOp *op) {
   const StConverter *c = &op->u.converter;
   if (c->banks < 1 || c->banks > 2)
@@ -78,9 +67,9 @@ static bool is_filled(const StVerify *v, const StConverter *c, int d) {
   StSym first =
       st_sym_add(c->drain.origin[d], st_sym_scale(c->fill.origin[d], -1));
   if (is_interval(&fill)) {
-    StSym end = st_sym_add(first, extent_of(&c->drain, d, c->shared));
+    StSym end = st_sym_add(first, st_itensor_extent(&c->drain, d, c->shared));
     return st_verify_ge(v, first, (StSym){0}) &&
-           st_verify_ge(v, extent_of(&c->fill, d, c->shared), end);
+           st_verify_ge(v, st_itensor_extent(&c->fill, d, c->shared), end);
   }
   StItensor drain = positions_of(v->scratch, &c->drain, d, c->shared);
   return st_sym_eq(first, (StSym){0}) &&
@@ -100,7 +89,7 @@ static bool check_window(StVerify *v, const StOp *op) {
                             "window, in data dim %d",
                             d);
     int64_t most =
-        st_sym_max(extent_of(&c->fill, d, c->shared), v->m->ctx, v->m->chunk);
+        st_sym_max(st_itensor_extent(&c->fill, d, c->shared), v->m->ctx, v->m->chunk);
     if (c->extent[d] != most || !st_verify_mul(&window, most))
       return st_verify_fail(v, op,
                             "the window's extents are those that the "
@@ -118,29 +107,12 @@ static bool check_window(StVerify *v, const StOp *op) {
   return true;
 }
 
-/* The elements of a window in the order of its beats, first pass only. */
-static StItensor elements_of(StArena *a, const StItensor *o, int shared) {
-  StItensor r = {.rank = o->rank};
-  r.elem = ST_NEW_N(a, int64_t, o->rank + 1);
-  r.origin = ST_NEW_N(a, StSym, o->rank + 1);
-  r.loop = ST_NEW_N(a, StLoop, o->nloops + o->rank + 1);
-  for (int i = shared; i < o->nloops; i++)
-    if (o->loop[i].dim >= 0)
-      r.loop[r.nloops++] = o->loop[i];
-  for (int d = 0; d < o->rank; d++) {
-    r.elem[d] = 1;
-    if (o->elem[d] > 1)
-      r.loop[r.nloops++] = (StLoop){d, st_sym_const(o->elem[d]), 1};
-  }
-  return r;
-}
-
 static bool check_flow(StVerify *v, const StOp *op) {
   const StConverter *c = &op->u.converter;
   if (!c->flow)
     return true;
-  StItensor x = elements_of(v->scratch, &c->fill, c->shared);
-  StItensor y = elements_of(v->scratch, &c->drain, c->shared);
+  StItensor x = st_itensor_elements(v->scratch, &c->fill, c->shared);
+  StItensor y = st_itensor_elements(v->scratch, &c->drain, c->shared);
   bool ok = st_itensor_same(v->scratch, &x, &y);
   for (int d = 0; d < c->fill.rank; d++)
     ok &= st_sym_eq(c->fill.origin[d], c->drain.origin[d]);

@@ -58,36 +58,7 @@ static bool match(Side *x, Side *y) {
 static bool same_range(const StItensor *in, const StItensor *want, int d) {
   if (!st_sym_eq(in->origin[d], want->origin[d]))
     return false;
-  StSym a = st_sym_const(in->elem[d]), b = st_sym_const(want->elem[d]);
-  for (int i = 0; i < in->nloops; i++)
-    if (in->loop[i].dim == d)
-      a = st_sym_add(a, st_sym_scale(st_sym_add(in->loop[i].trip,
-                                                st_sym_const(-1)),
-                                     in->loop[i].step));
-  for (int i = 0; i < want->nloops; i++)
-    if (want->loop[i].dim == d)
-      b = st_sym_add(b, st_sym_scale(st_sym_add(want->loop[i].trip,
-                                                st_sym_const(-1)),
-                                     want->loop[i].step));
-  return st_sym_eq(a, b);
-}
-
-/* Loops inside `shared`, one for each lane dim appended, those that stream
- * again left out: the order of elements, first pass. */
-static StItensor elements(StArena *a, const StItensor *o, int shared) {
-  StItensor r = {.rank = o->rank};
-  r.elem = ST_NEW_N(a, int64_t, o->rank + 1);
-  r.origin = ST_NEW_N(a, StSym, o->rank + 1);
-  r.loop = ST_NEW_N(a, StLoop, o->nloops + o->rank + 1);
-  for (int i = shared; i < o->nloops; i++)
-    if (o->loop[i].dim >= 0)
-      r.loop[r.nloops++] = o->loop[i];
-  for (int d = 0; d < o->rank; d++) {
-    r.elem[d] = 1;
-    if (o->elem[d] > 1)
-      r.loop[r.nloops++] = (StLoop){d, st_sym_const(o->elem[d]), 1};
-  }
-  return r;
+  return st_sym_eq(st_itensor_extent(in, d, 0), st_itensor_extent(want, d, 0));
 }
 
 static StItensor with_loops(StArena *a, const StItensor *o, const Side *s) {
@@ -101,11 +72,8 @@ static StItensor with_loops(StArena *a, const StItensor *o, const Side *s) {
 static void size_window(const StModule *m, StConverter *c) {
   c->window = 1;
   for (int d = 0; d < c->fill.rank; d++) {
-    int64_t e = c->fill.elem[d];
-    for (int i = c->shared; i < c->fill.nloops; i++)
-      if (c->fill.loop[i].dim == d)
-        e += (st_sym_max(c->fill.loop[i].trip, m->ctx, m->chunk) - 1) *
-             c->fill.loop[i].step;
+    int64_t e = st_sym_max(st_itensor_extent(&c->fill, d, c->shared), m->ctx,
+                           m->chunk);
     c->extent[d] = e;
     c->window *= e;
   }
@@ -140,9 +108,8 @@ StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want) {
   c->fill = with_loops(a, in->type.order, &x);
   c->drain = with_loops(a, want, &y);
   c->banks = again ? 2 : 1;
-  StItensor f = elements(a, &c->fill, c->shared);
-  StItensor d = elements(a, &c->drain, c->shared);
-  memcpy(d.origin, f.origin, (size_t)f.rank * sizeof *f.origin);
+  StItensor f = st_itensor_elements(a, &c->fill, c->shared);
+  StItensor d = st_itensor_elements(a, &c->drain, c->shared);
   bool whole = true;
   for (int i = 0; i < f.rank; i++)
     whole &= same_range(in->type.order, want, i);

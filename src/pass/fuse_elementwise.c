@@ -20,13 +20,6 @@ typedef struct {
 
 /* ---- what may be inlined ---------------------------------------------- */
 
-static bool has_reduction(const StNest *n) {
-  for (int i = 0; i < n->ndims; i++)
-    if (n->dim[i].reduction)
-      return true;
-  return false;
-}
-
 /* Every dim of the nest appears as itself in the map. */
 static bool covers_all_dims(const StNest *n, const StAffine *map, int rank) {
   int seen = 0;
@@ -39,7 +32,7 @@ static bool is_candidate(const StOp *p) {
   if (p->kind != ST_OP_GENERIC || p->nresults != 1)
     return false;
   const StNest *n = &p->u.nest;
-  if (has_reduction(n) || n->out[0].guard.dim >= 0 ||
+  if (st_nest_reduces(n) || n->out[0].guard.dim >= 0 ||
       !covers_all_dims(n, n->out[0].map, p->result[0]->type.rank))
     return false;
   for (int i = 0; i < p->result[0]->type.rank; i++)

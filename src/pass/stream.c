@@ -76,16 +76,6 @@ static StValue *load(Stream *s, StValue *v, const StItensor *order) {
 
 /* ---- parts ---------------------------------------------------------------------- */
 
-static StSym covered(const StItensor *o, int d) {
-  StSym e = st_sym_const(o->elem[d]);
-  for (int i = 0; i < o->nloops; i++)
-    if (o->loop[i].dim == d)
-      e = st_sym_add(e, st_sym_scale(st_sym_add(o->loop[i].trip,
-                                                st_sym_const(-1)),
-                                     o->loop[i].step));
-  return e;
-}
-
 /* A data dim of stream v that `want` reads in part and that one loop of single
  * steps walks; -1: none. */
 static int find_part(const StValue *v, const StItensor *want) {
@@ -98,7 +88,7 @@ static int find_part(const StValue *v, const StItensor *want) {
         at = i;
       }
     if (loops == 1 && o->loop[at].step == 1 && o->elem[d] == 1 &&
-        !st_sym_eq(covered(want, d), v->type.shape[d]))
+        !st_sym_eq(st_itensor_extent(want, d, 0), v->type.shape[d]))
       return d;
   }
   return -1;
@@ -198,7 +188,7 @@ static void serve(Stream *s, StValue *v, Requests group) {
   int d;
   while ((d = find_part(v, &group.at[0].order)) >= 0) {
     StSym lo = group.at[0].order.origin[d];
-    v = filter(s, v, d, lo, covered(&group.at[0].order, d))->result[0];
+    v = filter(s, v, d, lo, st_itensor_extent(&group.at[0].order, d, 0))->result[0];
     for (int i = 0; i < group.n; i++)
       move_origin(&group.at[i], d, lo);
   }

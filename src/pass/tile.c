@@ -436,13 +436,6 @@ static void plan_contraction(const Tile *t, const StOp *op,
 
 /* ---- the pass ------------------------------------------------------------------ */
 
-static bool has_reduction(const StNest *n) {
-  for (int i = 0; i < n->ndims; i++)
-    if (n->dim[i].reduction)
-      return true;
-  return false;
-}
-
 /* A generic that closes a repeat reads a value that is defined later. */
 static bool is_carry(const Tile *t, const StOp *op) {
   for (int k = 0; k < op->noperands; k++) {
@@ -458,7 +451,7 @@ static void schedule(const Tile *t, StOp *op) {
   Plan p = {.done = ST_NEW_N(t->scratch, bool, op->u.nest.ndims + 1)};
   Contraction c = {0};
   int lead = find_lead(t, op);
-  if (has_reduction(&op->u.nest) && find_contraction(t, op, &c))
+  if (st_nest_reduces(&op->u.nest) && find_contraction(t, op, &c))
     plan_contraction(t, op, &c, &p);
   else if (lead >= 0 && !is_carry(t, op))
     plan_follow(t, op, lead, &p);
