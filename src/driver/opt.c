@@ -86,15 +86,15 @@ int st_command_opt(int argc, char **argv) {
     return list_passes();
   const char *names[MOST_NAMES];
   int nnames = 0;
-  char *copy = passes ? strdup(passes) : NULL;
+  StArena *arena = st_arena_new();
+  char *copy = passes ? st_arena_strdup(arena, passes) : NULL;
   if (!input || (copy && !split_names(copy, names, &nnames))) {
     if (!input)
       fprintf(stderr, "streamtensor: opt needs a package or a file\n");
-    free(copy);
+    st_arena_free(arena);
     return 2;
   }
   StDiag *diag = st_diag_new(stderr);
-  StArena *arena = st_arena_new();
   StPackage *package = NULL;
   StModule *m = read_input(input, &package, diag);
   StPassContext ctx = {.diag = diag, .lanes = atoi(lanes)};
@@ -118,6 +118,5 @@ int st_command_opt(int argc, char **argv) {
   st_package_close(package);
   st_arena_free(arena);
   st_diag_free(diag);
-  free(copy);
   return ok ? 0 : 1;
 }

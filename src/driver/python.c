@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "driver/command.h"
 
 /* The directory above this executable that holds .venv; false: none. */
@@ -34,9 +35,8 @@ int st_command_python(int argc, char **argv) {
   snprintf(python, sizeof python, "%s/.venv/bin/python", root);
   snprintf(path, sizeof path, "%s/python", root);
   setenv("PYTHONPATH", path, 1);
-  char **args = calloc((size_t)argc + 4, sizeof *args);
-  if (!args)
-    return 70;
+  StArena *arena = st_arena_new();
+  char **args = ST_NEW_N(arena, char *, argc + 4);
   char dash_m[] = "-m", module[] = "streamtensor";
   args[0] = python;
   args[1] = dash_m;
@@ -46,6 +46,6 @@ int st_command_python(int argc, char **argv) {
   execv(python, args);
   fprintf(stderr, "streamtensor: cannot run %s: %s\n", python,
           strerror(errno));
-  free(args);
+  st_arena_free(arena);
   return 70;
 }
