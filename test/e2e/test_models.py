@@ -5,6 +5,8 @@ and run on the simulator, with a prompt within a chunk and one beyond chunk and
 window.
 """
 
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ import torch
 import tiny_models
 from streamtensor import Session
 from streamtensor import export as exporter
+from streamtensor.errors import ExportError
 
 CHUNK, TOKENS = 8, 20
 PROMPTS = {"short": [1, 5, 17], "long": [1] + [(7 * i) % 90 + 3
@@ -42,8 +45,9 @@ def model(request, work, command):
 def test_families_vary():
     """A model that repeats one token would prove nothing."""
     for name in tiny_models.FAMILIES:
-        tokens, _ = reference(tiny_models.build(name), PROMPTS["short"])
-        assert len(set(tokens)) > 3, name
+        for prompt in PROMPTS.values():
+            tokens, _ = reference(tiny_models.build(name), prompt)
+            assert len(set(tokens)) > 3, name
 
 
 @pytest.mark.parametrize("prompt", sorted(PROMPTS))
@@ -56,6 +60,15 @@ def test_greedy_tokens(model, prompt):
     got = np.stack([s.logits for s in steps])
     scale = max(1.0, float(np.abs(want_logits).max()))
     assert np.abs(got - want_logits).max() <= 1e-4 * scale
+
+
+@pytest.mark.parametrize("name", sorted(tiny_models.REFUSED))
+def test_refused(name, work):
+    """A message at export, never a wrong package."""
+    path = tiny_models.save(name, str(work))
+    with pytest.raises(ExportError):
+        exporter.export_causal_lm(path, path + ".pkg", chunk=CHUNK)
+    assert not os.path.exists(path + ".pkg")
 
 
 def test_certificate(model, command):
