@@ -7,6 +7,7 @@ and integer powers out of it, Torch-MLIR lowers it.
 import warnings
 
 import torch
+from torch.export.graph_signature import OutputKind
 from torch_mlir import fx
 from torch_mlir.compiler_utils import OutputType
 from torch_mlir.dialects import torch as torch_dialect
@@ -232,6 +233,14 @@ def clean(program):
     return program
 
 
+def _refuse_state(program):
+    for spec in program.graph_signature.output_specs:
+        if spec.kind != OutputKind.USER_OUTPUT:
+            raise ExportError("the model changes "
+                              f"'{spec.target or spec.arg.name}' as it runs; "
+                              "a step must be a function of its arguments")
+
+
 def export(module, args, dynamic_shapes=None):
     """The exported program of module(*args), decomposed and cleaned."""
     with warnings.catch_warnings():
@@ -246,6 +255,7 @@ def export(module, args, dynamic_shapes=None):
             raise ExportError("torch.export cannot trace the model: "
                               f"{type(e).__name__}: {e}") from e
         program = program.run_decompositions(decompositions())
+    _refuse_state(program)
     return clean(program)
 
 
