@@ -268,9 +268,19 @@ static void parse_store(StText *x, StStore *s, int *rank) {
   s->channel = parse_word_small(x, "channel");
 }
 
+/* The values whose ranks are the lengths of the payload's lists are there. */
+static bool has_list_values(const StOp *op) {
+  bool in = op->kind == ST_OP_SLICE || op->kind == ST_OP_STORE ||
+            op->kind == ST_OP_CONVERTER;
+  bool out = op->kind == ST_OP_LOAD || op->kind == ST_OP_CONVERTER;
+  return (!in || op->noperands > 0) && (!out || op->nresults > 0);
+}
+
 /* ranks[]: of the operands, then of the results. */
 static void parse_payload(Parser *p, StOp *op, int *ranks) {
   StText *x = &p->x;
+  if (!has_list_values(op))
+    st_text_fail(x, "a %s needs its operand and result", st_op_name(op->kind));
   switch (op->kind) {
   case ST_OP_ARG:
   case ST_OP_RESULT:
