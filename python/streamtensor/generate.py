@@ -38,7 +38,10 @@ def load_tokenizer(build):
     if not os.path.exists(path):
         return None
     from tokenizers import Tokenizer
-    return Tokenizer.from_file(path)
+    try:
+        return Tokenizer.from_file(path)
+    except Exception as e:  # tokenizers raises nothing narrower
+        raise Error(f"{path}: error: not a tokenizer: {e}") from None
 
 
 def given_tokens(text, vocab):
