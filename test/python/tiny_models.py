@@ -49,8 +49,8 @@ FAMILIES = {
 }
 
 # Accepted too, and left out of the tests for their time: apertus, arcee,
-# biogpt, cohere2, deepseek_v3 (dense layers), ernie4_5, exaone4, glm4,
-# gpt_bigcode, helium, ministral, nemotron, olmo, olmo3, persimmon, seed_oss.
+# biogpt, cohere2, deepseek_v3 (dense layers), exaone4,
+# gpt_bigcode, ministral, nemotron, olmo, olmo3, persimmon, seed_oss.
 
 # Attention that cannot be exchanged, or experts chosen by data.
 REFUSED = {
