@@ -8,6 +8,7 @@ import sys
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
+from torch.utils import _pytree as pytree
 
 from . import lower, package, step
 from .errors import ExportError
@@ -300,49 +301,84 @@ def load_function(spec):
             isinstance(result[0], torch.nn.Module)):
         raise ExportError(f"{name}() must return (module, example inputs)")
     model, inputs = result
-    return model.eval(), tuple(inputs)
+    return model, tuple(inputs)
 
 
 class Functional(torch.nn.Module):
-    """module as a function of its parameters and inputs."""
+    """A module as a function of its parameters and of its tensor inputs.
 
-    def __init__(self, module):
+    What else the example inputs hold (numbers, None, the nesting) is fixed.
+    """
+
+    def __init__(self, module, inputs):
         super().__init__()
         self.module = [module]
+        leaves, self.tree = pytree.tree_flatten(inputs)
+        self.fixed = [None if isinstance(x, torch.Tensor) else x
+                      for x in leaves]
+        self.free = [isinstance(x, torch.Tensor) for x in leaves]
 
-    def forward(self, params, inputs):
-        return torch.func.functional_call(self.module[0], params, inputs)
+    def forward(self, params, tensors):
+        given = iter(tensors)
+        leaves = [next(given) if free else x
+                  for free, x in zip(self.free, self.fixed)]
+        args = pytree.tree_unflatten(leaves, self.tree)
+        return [t for _, t in named_results(
+            torch.func.functional_call(self.module[0], params, args))]
 
 
-def _flat_results(value):
+def named_results(value):
+    """The tensors of what a module returns, with a name each: `output`, or
+    positions and keys of dicts, `output0`, `output1.hidden`."""
     if isinstance(value, torch.Tensor):
         return [("output", value)]
-    if isinstance(value, dict):
-        return list(value.items())
-    return [(f"output{i}", v) for i, v in enumerate(value)]
+    found = []
+    for path, leaf in pytree.tree_flatten_with_path(value)[0]:
+        keys = [str(getattr(k, "key", getattr(k, "idx", getattr(
+            k, "name", k)))) for k in path]
+        name = ".".join(keys)
+        name = "output" + name if keys[0].isdigit() else name
+        if leaf is None:
+            continue
+        if not isinstance(leaf, torch.Tensor):
+            raise ExportError(f"result {name} is of type "
+                              f"{type(leaf).__name__}, not a tensor")
+        found.append((name, leaf))
+    if not found:
+        raise ExportError("the module returns no tensor")
+    return found
 
 
-def export_module(spec, output):
-    """Export any module with example inputs."""
-    model, inputs = load_function(spec)
-    params = step.state(model)
-    with torch.no_grad():
-        results = _flat_results(model(*inputs))
-    program = lower.export(Functional(model), (params, inputs))
-    text = lower.to_linalg(program, "forward")
+def export_function(module, inputs, output):
+    """Export a module as a function of the tensors in its example inputs."""
+    module = module.eval()
+    params = step.state(module)
+    function = Functional(module, inputs)
+    tensors = [t for t in pytree.tree_leaves(inputs)
+               if isinstance(t, torch.Tensor)]
+    with torch.no_grad():  # of copies: a module may write to its inputs
+        results = named_results(module(*pytree.tree_map(
+            lambda x: x.clone() if isinstance(x, torch.Tensor) else x,
+            inputs)))
     arguments = [package.port(n, "param", t.dtype, t.shape)
                  for n, t in params.items()]
     arguments += [package.port(f"input{i}", "input", t.dtype, t.shape)
-                  for i, t in enumerate(inputs)]
+                  for i, t in enumerate(tensors)]
+    ports = [package.port(n, "output", t.dtype, t.shape) for n, t in results]
+    program = lower.export(function, (params, tensors))
+    text = lower.to_linalg(program, "forward")
     description = {
         "format": "streamtensor-package", "version": 1, "kind": "module",
         "entry": "forward", "symbols": {}, "arguments": arguments,
-        "results": [package.port(n, "output", t.dtype, t.shape)
-                    for n, t in results],
-        "weights": "weights.safetensors", "vocab": None, "bos": None,
-        "eos": [], "ctx": 0, "chunk": 0,
-        "source": {"architecture": type(model).__name__, "layers": 0},
+        "results": ports, "weights": "weights.safetensors", "vocab": None,
+        "bos": None, "eos": [], "ctx": 0, "chunk": 0,
+        "source": {"architecture": type(module).__name__, "layers": 0},
     }
     package.write(output, description, text,
                   {n: t.contiguous() for n, t in params.items()})
     say(f"wrote {output}")
+
+
+def export_module(spec, output):
+    """Export FILE.py:FUNCTION, which gives a module and example inputs."""
+    export_function(*load_function(spec), output)

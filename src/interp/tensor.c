@@ -374,6 +374,8 @@ static bool run_block(Interp *s, int g) {
  * if the operand is computed later. */
 static bool is_causal(const Interp *s, const StOp *op, int k) {
   const StOp *def = op->operand[k]->def;
+  if (op->kind == ST_OP_VIEW)
+    return s->place[def->id] < s->place[op->id];
   const StAffine *map = op->u.nest.in[k].map;
   if (s->group[s->place[def->id]] != s->group[s->place[op->id]])
     return true;
@@ -383,6 +385,11 @@ static bool is_causal(const Interp *s, const StOp *op, int k) {
 }
 
 static bool is_layered(const Interp *s, const StOp *op, StSym trip) {
+  if (op->kind == ST_OP_VIEW)
+    return op->operand[0]->type.rank && op->result[0]->type.rank &&
+           st_sym_eq(op->operand[0]->type.shape[0], trip) &&
+           st_sym_eq(op->result[0]->type.shape[0], trip) &&
+           is_causal(s, op, 0);
   if (op->kind != ST_OP_GENERIC || op->u.nest.ndims == 0)
     return false;
   const StNest *n = &op->u.nest;
@@ -409,7 +416,9 @@ static bool run_cycle(Interp *s, int g) {
   int64_t n = st_sym_eval(trip, s->env->P, s->env->T);
   for (int64_t layer = 0; layer < n; layer++)
     for (int i = g; i < s->m->op.n; i++)
-      if (s->group[i] == g && !run_nest(s, s->m->op.at[i], layer))
+      if (s->group[i] == g && (s->m->op.at[i]->kind == ST_OP_VIEW
+                                   ? !run_view(s, s->m->op.at[i])
+                                   : !run_nest(s, s->m->op.at[i], layer)))
         return false;
   return true;
 }

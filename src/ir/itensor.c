@@ -116,6 +116,21 @@ bool st_itensor_same(StArena *scratch, const StItensor *x, const StItensor *y) {
   return true;
 }
 
+StItensor st_itensor_row_major(StArena *a, const StType *t, int64_t width) {
+  StItensor r = {.rank = t->rank, .nloops = t->rank};
+  r.elem = ST_NEW_N(a, int64_t, t->rank + 1);
+  r.origin = ST_NEW_N(a, StSym, t->rank + 1);
+  r.loop = ST_NEW_N(a, StLoop, t->rank + 1);
+  for (int d = 0; d < t->rank; d++) {
+    bool wide = d == t->rank - 1 && width > 1;
+    r.elem[d] = wide ? width : 1;
+    r.loop[d] = (StLoop){d, t->shape[d], r.elem[d]};
+    if (wide)
+      r.loop[d].trip = st_sym_const(t->shape[d].c / width);
+  }
+  return r;
+}
+
 int64_t st_itensor_token(const StItensor *x) {
   int64_t n = 1;
   for (int d = 0; d < x->rank; d++)

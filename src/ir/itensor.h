@@ -14,6 +14,10 @@ StItensor st_itensor_canonical(StArena *a, const StItensor *x);
 /* Same sequence of tokens. */
 bool st_itensor_same(StArena *scratch, const StItensor *x, const StItensor *y);
 
+/* A tensor row by row, `width` elements of the innermost dim (which has a
+ * multiple of that) in a token. */
+StItensor st_itensor_row_major(StArena *a, const StType *t, int64_t width);
+
 /* Elements in a token. */
 int64_t st_itensor_token(const StItensor *x);
 /* Tokens in the whole stream of a step. */

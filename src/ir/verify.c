@@ -192,11 +192,15 @@ static bool check_operands(StVerify *v) {
   return true;
 }
 
-/* Streams at the stream level, tensors before; there the result of a load that
- * gathers may have its order already. */
+/* `tile` gives the result an order while others are tensors. */
+static bool is_ordered(const StOp *op) {
+  return op->kind == ST_OP_LOAD || op->kind == ST_OP_VIEW;
+}
+
+/* Streams at the stream level, tensors before. */
 static bool check_level(StVerify *v, const StOp *op) {
   const char *fix = "loads make streams of tensors and stores end them; at the "
-                    "tensor level only a gather has an order";
+                    "tensor level only a gather or a view has an order";
   Level level = level_of(op->kind);
   if (level == STREAM && !v->streams && op->kind != ST_OP_LOAD)
     return st_verify_fail(v, op, "turn all ops into kernels at once",
@@ -205,15 +209,15 @@ static bool check_level(StVerify *v, const StOp *op) {
     const StValue *x = op->operand[k];
     bool stream = x->type.order != NULL;
     bool want = v->streams && !(op->kind == ST_OP_LOAD && k == 0);
-    bool gather = !v->streams && level == TENSOR && x->def->kind == ST_OP_LOAD;
-    if (stream != want && !gather)
+    bool early = !v->streams && level == TENSOR && is_ordered(x->def);
+    if (stream != want && !early)
       return st_verify_fail(v, op, fix, "operand %d is a %s", k,
                             stream ? "stream" : "tensor");
   }
   for (int r = 0; r < op->nresults; r++) {
     bool stream = op->result[r]->type.order != NULL;
     bool want = v->streams && level == STREAM;
-    if (stream != want && (v->streams || op->kind != ST_OP_LOAD))
+    if (stream != want && (v->streams || !is_ordered(op)))
       return st_verify_fail(v, op, fix, "result %d is a %s", r,
                             stream ? "stream" : "tensor");
   }

@@ -182,9 +182,24 @@ static void expand_carry(Expand *x, StOp *op) {
   n->out[0].yield = st_expr_push(x->m, &n->body, sel);
 }
 
-/* result outside the block of a value of the block: a copy of the last. */
-static void expand_result(Expand *x, StOp *op) {
+/* A view of the block reads its operand in every iteration. */
+static void repeat_operand(Expand *x, StOp *op) {
   StValue *v = op->operand[0];
+  StOp *copy = st_op_new(x->m, ST_OP_GENERIC, op->loc, 1, &v, 1);
+  copy->result[0]->type = v->type;
+  copy->scope = op->scope;
+  start_copy(x, copy, &v->type);
+  add_layer_dim(x, copy);
+  st_vec_push(x->a, &x->out, copy);
+  op->operand[0] = copy->result[0];
+}
+
+/* result or view outside the block of a value of the block: a copy of the
+ * last. */
+static void take_last(Expand *x, StOp *op) {
+  StValue *v = op->operand[0];
+  if (op->kind == ST_OP_VIEW && op->scope && !v->def->scope)
+    repeat_operand(x, op);
   if (op->scope || !v->def->scope)
     return;
   StOp *copy = st_op_new(x->m, ST_OP_GENERIC, op->loc, 1, &v, 1);
@@ -372,8 +387,8 @@ static void expand_op(Expand *x, StOp *op) {
     expand_generic(x, op);
   else if (op->kind == ST_OP_CARRY)
     expand_carry(x, op);
-  else if (op->kind == ST_OP_RESULT)
-    expand_result(x, op);
+  else if (op->kind == ST_OP_RESULT || op->kind == ST_OP_VIEW)
+    take_last(x, op);
   st_vec_push(x->a, &x->out, op);
 }
 

@@ -98,9 +98,22 @@ static uint64_t mix_body(uint64_t h, const StBody *b) {
   return h;
 }
 
+/* What a stretch is made of. */
+static bool is_member(const StOp *op) {
+  return op->kind == ST_OP_GENERIC || op->kind == ST_OP_VIEW;
+}
+
+static uint64_t view_signature(const StOp *op) {
+  uint64_t h = st_hash_mix(0, (uint64_t)op->kind);
+  h = mix_type(h, &op->operand[0]->type);
+  return mix_type(h, &op->result[0]->type);
+}
+
 static uint64_t signature(const StModule *m, const StOp *op) {
   const StNest *n = &op->u.nest;
   uint64_t h = st_hash_mix(0, (uint64_t)op->noperands);
+  if (op->kind == ST_OP_VIEW)
+    return view_signature(op);
   for (int i = 0; i < n->ndims; i++)
     h = st_hash_mix(mix_sym(h, n->dim[i].extent), n->dim[i].reduction);
   for (int k = 0; k < op->noperands; k++) {
@@ -144,7 +157,7 @@ static void number_main(Roll *r) {
       live |= r->live_in[op->operand[k]->id];
     for (int k = 0; k < op->nresults; k++)
       r->live_in[op->result[k]->id] = live;
-    if (op->kind != ST_OP_GENERIC || op->scope)
+    if (!is_member(op) || op->scope)
       continue;
     r->sig[op->id] = signature(m, op);
     if (live) {
@@ -159,7 +172,7 @@ static void number_main(Roll *r) {
 /* Position in the candidate's stretches: *stretch and *at; false: outside. */
 static bool place(const Roll *r, const StValue *v, int *stretch, int *at) {
   const StOp *op = v->def;
-  int i = op->kind == ST_OP_GENERIC ? r->main_at[op->id] : -1;
+  int i = is_member(op) ? r->main_at[op->id] : -1;
   i -= r->start;
   if (i < 0 || i >= r->period * r->count || r->main_at[op->id] < 0)
     return false;
@@ -297,6 +310,14 @@ static StValue *select_values(Roll *r, StValue **from) {
 
 static StOp *take_group(Roll *r, StOp **from);
 
+static bool all_members(const Roll *r, StValue *const *v) {
+  for (int i = 0; i < r->count; i++)
+    if (!is_member(v[i]->def) || v[i]->def->kind != v[0]->def->kind ||
+        v[i]->def->scope || v[i]->result != v[0]->result)
+      return false;
+  return true;
+}
+
 static bool all_kind(const Roll *r, StValue *const *v, StOpKind kind) {
   for (int i = 0; i < r->count; i++)
     if (v[i]->def->kind != kind || v[i]->def->scope ||
@@ -353,7 +374,7 @@ static StValue *merge(Roll *r, StValue **v) {
     return remember(r, v, stack_args(r, v));
   if (all_kind(r, v, ST_OP_CONST) && (to = stack_consts(r, v)))
     return remember(r, v, to);
-  if (all_kind(r, v, ST_OP_GENERIC)) {
+  if (all_members(r, v)) {
     StOp **group = ST_NEW_N(r->scratch, StOp *, r->count);
     bool equal = true, distinct = true;
     for (int i = 0; i < r->count; i++) {
@@ -377,13 +398,15 @@ static StOp *clone(Roll *r, const StOp *op) {
   StNest *n = &c->u.nest;
   StArena *a = r->m->arena;
   c->name = op->name;
+  for (int i = 0; i < op->nresults; i++)
+    c->result[i]->type = op->result[i]->type;
+  if (op->kind == ST_OP_VIEW)
+    return c;
   *n = op->u.nest;
   n->in = ST_NEW_N(a, StInput, op->noperands + 1);
   memcpy(n->in, op->u.nest.in, (size_t)op->noperands * sizeof *n->in);
   n->out = ST_NEW_N(a, StOutput, op->nresults + 1);
   memcpy(n->out, op->u.nest.out, (size_t)op->nresults * sizeof *n->out);
-  for (int i = 0; i < op->nresults; i++)
-    c->result[i]->type = op->result[i]->type;
   return c;
 }
 
@@ -589,7 +612,8 @@ static void accept(Roll *r, const ReturnedVec *results) {
     Group *g = &r->group.at[i];
     g->to->operand = g->operand;
     g->to->scope = r->m->repeat.n + 1;
-    lift_constants(r, g);
+    if (g->to->kind == ST_OP_GENERIC)
+      lift_constants(r, g);
   }
   for (int k = 0; k < results->n; k++)
     if (results->at[k].seen == r->count)

@@ -239,6 +239,11 @@ static void drop_unused(Stream *s, StOp *op) {
 }
 
 static void request_operands(Stream *s, StOp *op) {
+  if (op->kind == ST_OP_VIEW && !is_stored(op->operand[0])) {
+    int64_t width = st_itensor_token(op->result[0]->type.order);
+    request(s, op, 0,
+            st_itensor_row_major(s->a, &op->operand[0]->type, width));
+  }
   if (op->kind == ST_OP_GENERIC)
     for (int k = 0; k < op->noperands; k++)
       if (!is_stored(op->operand[k]))
@@ -279,17 +284,20 @@ static void make_kernel(Stream *s, StOp *op) {
   }
 }
 
-/* A stored value that is returned as it is: through a load. */
-static StValue *stored_result(Stream *s, StValue *v) {
-  StItensor o = {.rank = v->type.rank, .nloops = v->type.rank};
-  o.elem = ST_NEW_N(s->a, int64_t, o.rank + 1);
-  o.origin = ST_NEW_N(s->a, StSym, o.rank + 1);
-  o.loop = ST_NEW_N(s->a, StLoop, o.rank + 1);
-  for (int d = 0; d < o.rank; d++) {
-    o.elem[d] = 1;
-    o.loop[d] = (StLoop){d, v->type.shape[d], 1};
-  }
+/* A stored value in row-major order: one that is returned as it is. */
+static StValue *load_rows(Stream *s, StValue *v, int64_t width) {
+  StItensor o = st_itensor_row_major(s->a, &v->type, width);
   return load(s, v, &o);
+}
+
+/* A view passes tokens on: a fork to one, whose tensor has another shape. */
+static void make_view(Stream *s, StOp *op) {
+  op->kind = ST_OP_FORK;
+  if (is_stored(op->operand[0]))
+    op->operand[0] = load_rows(s, op->operand[0],
+                               st_itensor_token(op->result[0]->type.order));
+  append(s, op);
+  distribute(s, op->result[0], &s->requests[op->result[0]->id]);
 }
 
 static void make_store(Stream *s, StOp *op) {
@@ -316,7 +324,7 @@ static void make_store(Stream *s, StOp *op) {
   st->u.store = (StStore){.index = index, .layer_dim = layer, .channel = -1,
                           .stride = row_major(s->m, &t, layer)};
   if (is_stored(v)) {
-    st->operand[0] = stored_result(s, v);
+    st->operand[0] = load_rows(s, v, 1);
   } else {
     Request r = {st, 0, {0}};
     st_vec_push(s->a, &s->requests[v->id], r);
@@ -363,6 +371,8 @@ bool st_pass_stream(StModule *m, const StPassContext *ctx) {
     StOp *op = old[i];
     if (op->kind == ST_OP_GENERIC) {
       make_kernel(&s, op);
+    } else if (op->kind == ST_OP_VIEW) {
+      make_view(&s, op);
     } else if (op->kind != ST_OP_RESULT) {
       append(&s, op);
       if (op->kind == ST_OP_LOAD)

@@ -440,7 +440,8 @@ static void plan_contraction(const Tile *t, const StOp *op,
 static bool is_carry(const Tile *t, const StOp *op) {
   for (int k = 0; k < op->noperands; k++) {
     const StOp *def = op->operand[k]->def;
-    if ((def->kind == ST_OP_GENERIC || def->kind == ST_OP_LOAD) &&
+    if ((def->kind == ST_OP_GENERIC || def->kind == ST_OP_LOAD ||
+         def->kind == ST_OP_VIEW) &&
         !t->order[op->operand[k]->id])
       return true;
   }
@@ -501,6 +502,25 @@ static void schedule_gather(const Tile *t, StOp *op) {
   t->order[op->result[0]->id] = o;
 }
 
+static StSym innermost(const StType *t) {
+  return t->rank ? t->shape[t->rank - 1] : st_sym_const(1);
+}
+
+/* Elements in row-major order, as wide as both sides can have them. */
+static void schedule_view(const Tile *t, StOp *op) {
+  StSym x = innermost(&op->operand[0]->type);
+  StSym y = innermost(&op->result[0]->type);
+  int64_t width = 1;
+  if (st_sym_is_const(x) && st_sym_is_const(y))
+    for (int64_t w = 2; w <= t->ctx->lanes; w++)
+      if (x.c % w == 0 && y.c % w == 0)
+        width = w;
+  StItensor *o = ST_NEW(t->m->arena, StItensor);
+  *o = st_itensor_row_major(t->m->arena, &op->result[0]->type, width);
+  op->result[0]->type.order = o;
+  t->order[op->result[0]->id] = o;
+}
+
 bool st_pass_tile(StModule *m, const StPassContext *ctx) {
   Tile t = {.m = m, .ctx = ctx, .scratch = st_arena_new()};
   t.order = ST_NEW_N(m->arena, const StItensor *, m->next_value + 1);
@@ -509,6 +529,8 @@ bool st_pass_tile(StModule *m, const StPassContext *ctx) {
     StOp *op = m->op.at[i];
     if (op->kind == ST_OP_LOAD)
       schedule_gather(&t, op);
+    if (op->kind == ST_OP_VIEW)
+      schedule_view(&t, op);
     if (op->kind != ST_OP_GENERIC)
       continue;
     ok = check_maps(&t, op);

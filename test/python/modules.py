@@ -263,6 +263,15 @@ function("constant_table", lambda x: x * torch.arange(12.0))
 function("scalar_input", lambda x, y: x * y, (3, 7), ())
 function("scalar_only", lambda x: x * 2 + 1, ())
 function("one_element", lambda x: torch.softmax(x, -1) + 1, (1, 1, 1))
+function("view_crossing", lambda x: x.reshape(6, 42).sum(0))
+function("view_primes", lambda x: x.t().reshape(13, 17) @ x, (17, 13))
+function("view_turned", lambda x: x.t().reshape(4, 15).exp().sum(0), (6, 10))
+function("slice_crossing", lambda x: torch.cat(
+    [x[:, :2] * 2, x[:, :3].sum(1, keepdim=True)], 1), (3, 4))
+function("slice_of_view", lambda x: x.reshape(24)[5:19].reshape(7, 2) * 2,
+         (4, 6))
+function("cat_of_itself", lambda x: torch.cat([x, x]).reshape(4, 6), (3, 4))
+function("stride_uneven", lambda x: x[:, 2::3, 1:8:2])
 function("rank_five", lambda x: x.permute(4, 2, 0, 1, 3).sum(2) * 2,
          (2, 3, 2, 5, 4))
 function("reuse", lambda x: (x - x.mean(-1, keepdim=True)) * x.sum(0) +
@@ -279,6 +288,3 @@ case("conv2d", lambda: (nn.Conv2d(2, 3, 3), (rand(1, 2, 7, 7),)), REFUSED)
 function("sort", lambda x: x.sort(-1)[0], table=REFUSED)
 function("topk", lambda x: x.topk(3)[0], table=REFUSED)
 function("fft", lambda x: torch.fft.rfft(x).abs(), table=REFUSED)
-function("view_crossing", lambda x: x.reshape(6, 42).sum(0), table=REFUSED)
-function("slice_crossing", lambda x: torch.cat(
-    [x[:, :2] * 2, x[:, :3].sum(1, keepdim=True)], 1), (3, 4), table=REFUSED)
