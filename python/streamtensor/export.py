@@ -1,5 +1,7 @@
 """streamtensor export: a model to a package."""
 
+import functools
+import hashlib
 import importlib.util
 import json
 import os
@@ -33,32 +35,60 @@ def load_model(directory):
     from transformers import AutoModelForCausalLM
     if not os.path.isdir(directory):
         raise ExportError(f"{directory} is not a directory")
-    gguf = None
+    gguf = _gguf_file(directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
-        gguf = _gguf_file(directory)
         if gguf is None:
             raise ExportError(f"{directory} has neither config.json nor a "
                               ".gguf file")
+    elif any(n.endswith(".safetensors") for n in os.listdir(directory)):
+        gguf = None
     try:
         kwargs = {"gguf_file": gguf} if gguf else {}
-        model = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=torch.float32, local_files_only=True, **kwargs)
+        model, info = AutoModelForCausalLM.from_pretrained(
+            directory, dtype=torch.float32, local_files_only=True,
+            output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
     except Exception as e:
         raise ExportError(f"cannot load {directory}: {e}") from e
+    _check_loading(directory, info)
     return torch.nn.Module.float(model).eval()  # transformers refuses for GGUF
 
 
-def build_model(directory, seed):
-    """The model of a configuration; without a seed its parameters are empty."""
-    from transformers import AutoConfig, AutoModelForCausalLM
+def _check_loading(directory, info):
+    """transformers makes up the weights that a checkpoint lacks."""
+    missing = sorted(info["missing_keys"])
+    if missing:
+        raise ExportError(f"{directory} lacks {len(missing)} of the model's "
+                          f"weights: {_some(missing)}")
+    for name, found, wanted in sorted(info["mismatched_keys"]):
+        raise ExportError(f"{directory}: weight {name} is {list(found)}, the "
+                          f"model's is {list(wanted)}")
+    unused = sorted(info["unexpected_keys"])
+    if unused:
+        say(f"{len(unused)} weights of the checkpoint are not the model's: "
+            f"{_some(unused)}")
+
+
+def _some(names):
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def build_model(directory):
+    """The model of a configuration, its parameters without memory."""
+    from transformers import (AutoConfig, AutoModelForCausalLM,
+                              GenerationConfig)
     try:
         config = AutoConfig.from_pretrained(directory, local_files_only=True)
     except Exception as e:
         raise ExportError(f"cannot read {directory}/config.json: {e}") from e
-    with FakeParameters():
-        model = AutoModelForCausalLM.from_config(config)
-    model = model.eval()
-    return model
+    try:
+        with FakeParameters():
+            model = AutoModelForCausalLM.from_config(config)
+        if os.path.exists(os.path.join(directory, "generation_config.json")):
+            model.generation_config = GenerationConfig.from_pretrained(
+                directory, local_files_only=True)
+    except Exception as e:
+        raise ExportError(f"cannot build the model of {directory}: {e}") from e
+    return model.eval()
 
 
 class FakeParameters:
@@ -85,10 +115,10 @@ class FakeParameters:
 
 
 def random_tensor(name, like, seed):
-    """Deterministic values of a parameter's shape."""
+    """Values of a parameter's shape, from the seed and the whole name."""
+    digest = hashlib.sha256(f"{seed} {name}".encode()).digest()
     generator = torch.Generator().manual_seed(
-        (seed * 1000003 + int.from_bytes(name.encode()[-6:], "little"))
-        % (1 << 62))
+        int.from_bytes(digest[:7], "little"))
     t = torch.randn(like.shape, generator=generator, dtype=torch.float32)
     if t.dim() <= 1:
         return 1.0 + 0.1 * t if name.endswith("weight") else 0.1 * t
@@ -99,21 +129,24 @@ def random_tensor(name, like, seed):
 
 
 def _cache_shapes(model, function, params):
-    """(heads, key dim, value dim) of each layer's cache, seen in one token."""
+    """(heads, key dim, value dim) of each layer's cache, seen in two tokens;
+    also notes which mask each layer uses."""
     layers = model.config.get_text_config().num_hidden_layers
     probe = step.ProbeCache(layers)
+    function.attention.probing = True
     with torch.no_grad():
-        function.run(params, torch.zeros(1, 1, dtype=torch.int64),
+        function.run(params, torch.zeros(1, 2, dtype=torch.int64),
                      torch.tensor(0), probe)
+    function.attention.probing = False
     return probe.shapes()
 
 
 def _limits(model, chunk, ctx):
     most = getattr(model.config.get_text_config(), "max_position_embeddings",
-                   None) or 1024
+                   None)
     if ctx is None:
-        ctx = min(most, 1024)
-    if ctx > most:
+        ctx = min(most or 1024, 1024)
+    if most and ctx > most:
         raise ExportError(f"--ctx {ctx} is beyond the model's maximum of "
                           f"{most} positions")
     if ctx < 2:
@@ -129,12 +162,6 @@ def _example(params, shapes, T, P):
     past = [(torch.zeros(1, kv, P, k), torch.zeros(1, kv, P, v))
             for kv, k, v in shapes]
     return (params, ids, torch.tensor(P), past)
-
-
-def _windows(model):
-    """True if some layer looks back over a window only."""
-    config = model.config.get_text_config()
-    return getattr(config, "sliding_window", None) is not None
 
 
 def _ports(params, shapes, vocab):
@@ -158,8 +185,8 @@ def _compare(model, function, params, shapes, chunk, ctx):
     """The step's logits against the model's own, chunk by chunk."""
     vocab = model.config.get_text_config().vocab_size
     generator = torch.Generator().manual_seed(1)
-    window = getattr(model.config.get_text_config(), "sliding_window", None)
-    length = min(ctx, max(chunk + 3, (window or 0) + 5), 96)
+    window = max(function.attention.windows(), default=0)
+    length = min(ctx, max(chunk + 3, window + 5), 96)
     ids = torch.randint(0, vocab, (1, length), generator=generator)
     past = [(torch.zeros(1, kv, 0, k), torch.zeros(1, kv, 0, v))
             for kv, k, v in shapes]
@@ -187,17 +214,65 @@ def _compare(model, function, params, shapes, chunk, ctx):
         f"(largest difference {worst:.2g})")
 
 
+def _trace(function, params, shapes, chunk, ctx):
+    """The linalg text of the step, and the parameters that it uses."""
+    say("tracing")
+    T = torch.export.Dim("T", min=1, max=max(chunk, 8))
+    P = torch.export.Dim("P", min=0, max=max(ctx, 16))
+    free = [({2: P}, {2: P}) for _ in shapes]
+    dynamic = ({k: {} for k in params}, {1: T}, {}, free)
+    program = lower.export(function, _example(params, shapes, 5, 7), dynamic)
+    used = lower.drop_unused(program, list(params))
+    say("lowering")
+    return lower.to_linalg(program, "step"), used
+
+
+def _stop_tokens(model):
+    """The tokens at which transformers' generate would stop."""
+    eos = getattr(model.generation_config, "eos_token_id", None)
+    if eos is None:
+        eos = model.config.get_text_config().eos_token_id
+    return [] if eos is None else eos if isinstance(eos, list) else [eos]
+
+
+def _describe(model, params, shapes, chunk, ctx, weights):
+    """The content of model.json."""
+    head = model.get_output_embeddings()
+    config = model.config.get_text_config()
+    vocab = head.weight.shape[0] if head is not None else config.vocab_size
+    arguments, results = _ports(params, shapes, vocab)
+    return {
+        "format": "streamtensor-package", "version": 1, "kind": "causal-lm",
+        "entry": "step",
+        "symbols": {"T": {"min": 1, "max": chunk},
+                    "P": {"min": 0, "max": ctx}},
+        "arguments": arguments, "results": results,
+        "weights": "weights.safetensors" if weights is not None else None,
+        "vocab": vocab, "bos": getattr(config, "bos_token_id", None),
+        "eos": _stop_tokens(model), "ctx": ctx, "chunk": chunk,
+        "source": {"architecture": type(model).__name__,
+                   "layers": len(shapes)},
+    }
+
+
+def _weights(params, config_only, seed):
+    """Name -> tensor, or function that makes it when it is written; None for
+    a package without."""
+    if not config_only:
+        return params
+    if seed is None:
+        return None
+    return {n: functools.partial(random_tensor, n, t, seed)
+            if t.device.type == "meta" else t for n, t in params.items()}
+
+
 def export_causal_lm(directory, output, chunk=None, ctx=None,
                      config_only=False, random_weights=None):
     """Export a Hugging Face causal LM; see `streamtensor export --help`."""
     say(f"loading {directory}")
-    if config_only:
-        model = build_model(directory, random_weights)
-    else:
-        model = load_model(directory)
+    model = build_model(directory) if config_only else load_model(directory)
     chunk, ctx = _limits(model, chunk, ctx)
     attention = step.attach(model)
-    attention.windowed = _windows(model)
     params = step.state(model)
     function = step.Step(model, attention)
     traced = params
@@ -205,45 +280,15 @@ def export_causal_lm(directory, output, chunk=None, ctx=None,
         mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
         traced = {n: _without_memory(mode, t) for n, t in params.items()}
     shapes = _cache_shapes(model, function, traced)
+    attention.check_masks(ctx)
     if not config_only:
         _compare(model, function, params, shapes, chunk, ctx)
-    say("tracing")
-    T = torch.export.Dim("T", min=1, max=max(chunk, 8))
-    P = torch.export.Dim("P", min=0, max=max(ctx, 16))
-    free = [({2: P}, {2: P}) for _ in shapes]
-    dynamic = ({k: {} for k in params}, {1: T}, {}, free)
-    example = _example(traced, shapes, 5, 7)
-    program = lower.export(function, example, dynamic)
-    say("lowering")
-    text = lower.to_linalg(program, "step")
-    vocab = model.get_output_embeddings().weight.shape[0] \
-        if model.get_output_embeddings() is not None \
-        else model.config.get_text_config().vocab_size
-    arguments, results = _ports(params, shapes, vocab)
-    weights = None
-    if not config_only:
-        weights = {n: t.contiguous() for n, t in params.items()}
-    elif random_weights is not None:
-        weights = {n: (random_tensor(n, t, random_weights)
-                       if t.device.type == "meta" else t.contiguous())
-                   for n, t in params.items()}
-    config = model.config
-    eos = config.eos_token_id
-    eos = [] if eos is None else eos if isinstance(eos, list) else [eos]
-    description = {
-        "format": "streamtensor-package", "version": 1, "kind": "causal-lm",
-        "entry": "step",
-        "symbols": {"T": {"min": 1, "max": chunk},
-                    "P": {"min": 0, "max": ctx}},
-        "arguments": arguments, "results": results,
-        "weights": "weights.safetensors" if weights is not None else None,
-        "vocab": vocab, "bos": config.bos_token_id, "eos": eos, "ctx": ctx,
-        "chunk": chunk,
-        "source": {"architecture": type(model).__name__,
-                   "layers": len(shapes)},
-    }
-    package.write(output, description, text, weights,
-                  _tokenizer_files(directory))
+    text, used = _trace(function, traced, shapes, chunk, ctx)
+    params = {n: params[n] for n in used}
+    weights = _weights(params, config_only, random_weights)
+    package.write(output,
+                  _describe(model, params, shapes, chunk, ctx, weights),
+                  text, weights, _tokenizer_files(directory))
     say(f"wrote {output}: {len(text) / 1e6:.2f} MB of linalg, "
         f"{sum(t.numel() for t in params.values()) / 1e6:.2f} M parameters")
 

@@ -4,10 +4,11 @@ torch.export makes the graph, decompositions of our own keep f64, i64 maxima
 and integer powers out of it, Torch-MLIR lowers it.
 """
 
+import re
 import warnings
 
 import torch
-from torch.export.graph_signature import OutputKind
+from torch.export.graph_signature import InputKind, OutputKind
 from torch_mlir import fx
 from torch_mlir.compiler_utils import OutputType
 from torch_mlir.dialects import torch as torch_dialect
@@ -241,6 +242,22 @@ def _refuse_state(program):
                               "a step must be a function of its arguments")
 
 
+def drop_unused(program, names):
+    """Remove what is unused of the first inputs, the parameters `names`, in
+    their order; the names of those left."""
+    graph, specs = program.graph, program.graph_signature.input_specs
+    flat = {s.arg.name: n for s, n in zip(
+        [s for s in specs if s.kind is InputKind.USER_INPUT], names)}
+    unused = [n for n in graph.nodes if n.op == "placeholder" and
+              n.name in flat and not n.users]
+    for node in unused:
+        graph.erase_node(node)
+    gone = {node.name for node in unused}
+    specs[:] = [s for s in specs if s.arg.name not in gone]
+    program.graph_module.recompile()
+    return [name for at, name in flat.items() if at not in gone]
+
+
 def export(module, args, dynamic_shapes=None):
     """The exported program of module(*args), decomposed and cleaned."""
     with warnings.catch_warnings():
@@ -277,4 +294,6 @@ def to_linalg(program, entry):
     except Exception as e:
         raise ExportError("Torch-MLIR cannot lower the model: "
                           f"{said[0] if said else e}") from e
-    return module.operation.get_asm(enable_debug_info=True)
+    text = module.operation.get_asm(enable_debug_info=True)
+    # torch counts the graphs of a process in the names of their code.
+    return re.sub(r'"<eval_with_key>\.\d+"', '"<graph>"', text)

@@ -3,14 +3,13 @@
 import ctypes
 import itertools
 import json
+import math
 import os
 import re
 import shutil
 import time
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 
 from .errors import ExportError
 
@@ -22,6 +21,10 @@ DTYPES = {
     torch.int64: "i64", torch.int32: "i32", torch.int8: "i8",
     torch.bool: "i1",
 }
+SAFETENSORS = {"f32": "F32", "f16": "F16", "bf16": "BF16", "i64": "I64",
+               "i32": "I32", "i8": "I8", "i1": "BOOL"}
+ITEM_BYTES = {"f32": 4, "f16": 2, "bf16": 2, "i64": 8, "i32": 4, "i8": 1,
+              "i1": 1}
 
 
 def dtype_name(dtype):
@@ -103,16 +106,36 @@ def _exchange(a, b):
     os.rename(old, a)
 
 
+def save_weights(path, ports, weights):
+    """A safetensors file of the parameters among `ports`, one at a time.
+
+    weights: name -> tensor, or a function that makes it.
+    """
+    ports = sorted((p for p in ports if p["role"] == "param"),
+                   key=lambda p: (-ITEM_BYTES[p["dtype"]], p["name"]))
+    header, at = {}, 0
+    for p in ports:
+        size = math.prod(p["shape"]) * ITEM_BYTES[p["dtype"]]
+        header[p["name"]] = {"dtype": SAFETENSORS[p["dtype"]],
+                             "shape": p["shape"],
+                             "data_offsets": [at, at + size]}
+        at += size
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(path, "wb") as f:
+        f.write(len(text).to_bytes(8, "little") + text)
+        for p in ports:
+            t = weights[p["name"]]
+            t = t() if callable(t) else t
+            f.write(t.contiguous().reshape(-1).view(torch.uint8).numpy())
+
+
 def _fill(directory, model, text, weights, extra_files):
     with open(os.path.join(directory, "model.mlir"), "w") as f:
         f.write(text)
     if weights is not None:
-        path = os.path.join(directory, "weights.safetensors")
-        try:
-            save_file(weights, path)
-        except SafetensorError as e:
-            raise ExportError(f"cannot write the weights: {e}") from None
-        os.chmod(path, 0o644)
+        save_weights(os.path.join(directory, "weights.safetensors"),
+                     model["arguments"], weights)
     for name, source in extra_files:
         target = os.path.join(directory, name)
         if isinstance(source, bytes):
@@ -128,8 +151,8 @@ def _fill(directory, model, text, weights, extra_files):
 def write(path, model, text, weights, extra_files=()):
     """Write the package in one step; an old package is replaced.
 
-    weights: name -> tensor, or None for a package without; extra_files:
-    (name, source path or bytes).
+    weights: name -> tensor or function that makes it, or None for a package
+    without; extra_files: (name, source path or bytes).
     """
     check_output(path)
     path = os.path.realpath(path)

@@ -7,6 +7,7 @@ device's work.
 """
 
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 from transformers.cache_utils import Cache
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
@@ -16,6 +17,9 @@ from .errors import ExportError
 ATTENTION = "streamtensor"
 MASKED = -3.0e38  # finite: exp of the difference to any score is 0
 NO_WINDOW = 1 << 30
+MASK_ROWS = 2048  # positions at which a model's mask is looked at
+BIAS = ("the model adds a mask or bias to its attention scores; that is not "
+        "supported")
 
 # Keyword arguments of the attention interface that do not change its result.
 HARMLESS = {
@@ -87,27 +91,32 @@ class Attention:
 
     windowed: every layer compares with a window, layers without one with a
     bound that is never met, so that layers differ in a constant only.
+
+    While probing, the masks that the model asks for are numbered, and each
+    layer is seen to use one of them together with a window: `used` holds
+    pairs of a mask's number and a window.
     """
 
     def __init__(self):
         self.windowed = False
         self.calls = 0
-        self.windows = set()
-        self.shapes = {}
+        self.probing = False
+        self.masks = []
+        self.used = set()
 
     def __call__(self, module, query, key, value, attention_mask, scaling=None,
                  dropout=0.0, sliding_window=None, softcap=None, **kwargs):
         self.calls += 1
-        if attention_mask is not None:
-            raise ExportError("the model adds a mask or bias to its attention "
-                              "scores; that is not supported")
+        if self.probing:
+            self.used.add((self.number(attention_mask), sliding_window))
+        elif attention_mask is not None:
+            raise ExportError(BIAS)
         for name, given in kwargs.items():
             if given is not None and name not in HARMLESS:
                 raise ExportError(f"the model's attention needs '{name}', "
                                   "which is not supported")
         if dropout and module.training:
             raise ExportError("the model is in training mode")
-        self.windows.add(sliding_window)
         heads, T, dim = query.shape[1:]
         groups, S = key.shape[1:3]
         size = heads // groups
@@ -116,7 +125,9 @@ class Attention:
         s = torch.bmm(q, key.reshape(groups, S, dim).transpose(1, 2))
         if softcap is not None:
             s = torch.tanh(s / softcap) * softcap
-        s = torch.where(self.visible(T, S, sliding_window),
+        at = torch.arange(T).unsqueeze(1) + (S - T)
+        j = torch.arange(S).unsqueeze(0)
+        s = torch.where(self.visible(at, j, sliding_window),
                         s.reshape(groups, size, T, S), MASKED)
         e = torch.exp(s - s.amax(-1, keepdim=True))
         p = e / e.sum(-1, keepdim=True)
@@ -125,14 +136,51 @@ class Attention:
         o = o.reshape(1, heads, T, value.shape[-1])
         return o.transpose(1, 2), None
 
-    def visible(self, T, S, window):
-        """Token t of the step sees the positions up to its own."""
-        at = torch.arange(T).unsqueeze(1) + (S - T)
-        j = torch.arange(S).unsqueeze(0)
+    def visible(self, at, j, window):
+        """The token at position `at` sees position j."""
         keep = j <= at
         if self.windowed:
             keep = keep & (j > at - (window or NO_WINDOW))
         return keep
+
+    def mask(self, *, mask_function, q_length, kv_length, **kwargs):
+        """What the model passes on as its mask: none, since the attention
+        makes its own; while probing, a tensor of the mask's number."""
+        if not self.probing:
+            return None
+        self.masks.append(mask_function)
+        return torch.full((1, 1, q_length, kv_length), len(self.masks) - 1.0)
+
+    def number(self, mask):
+        """Which mask a layer got while probing; None if it got none."""
+        if mask is None:
+            return None
+        found = None if isinstance(mask, FakeTensor) else mask.unique().tolist()
+        if not found or len(found) > 1 or found[0] not in range(
+                len(self.masks)):
+            raise ExportError(BIAS)
+        return int(found[0])
+
+    def windows(self):
+        return {window for _, window in self.used if window is not None}
+
+    def check_masks(self, ctx):
+        """Refuse a model with a layer whose mask is not what `visible` is."""
+        self.windowed = bool(self.windows())
+        j = torch.arange(ctx)
+        rows = torch.linspace(0, ctx - 1, min(ctx, MASK_ROWS)).long()
+        for number, window in self.used:
+            if number is None:
+                continue
+            for at in rows:
+                want = self.masks[number](torch.tensor(0), torch.tensor(0),
+                                          at, j)
+                if not torch.equal(want.expand(ctx),
+                                   self.visible(at, j, window)):
+                    raise ExportError(
+                        f"at position {int(at)} a layer sees other positions "
+                        "than causal attention with a sliding window does; "
+                        f"that is not supported (try --ctx {int(at)})")
 
 
 class Step(torch.nn.Module):
@@ -170,7 +218,7 @@ def attach(model):
         return attention(*args, **kwargs)
 
     ALL_ATTENTION_FUNCTIONS.register(ATTENTION, call)
-    ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, lambda *a, **k: None)
+    ALL_MASK_ATTENTION_FUNCTIONS.register(ATTENTION, attention.mask)
     try:
         model.set_attn_implementation(ATTENTION)
     except ValueError as e:
