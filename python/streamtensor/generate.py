@@ -80,13 +80,13 @@ class Printer:
         self.shown = ""
         self.show()
 
-    def show(self):
-        if self.quiet:
-            return
-        if self.tokenizer is None:
+    def show(self, last=False):
+        """All of it at last, also a character that was never finished."""
+        if self.quiet or self.tokenizer is None:
             return
         text = self.tokenizer.decode(self.ids)
-        if text.startswith(self.shown) and not text.endswith("\ufffd"):
+        if text.startswith(self.shown) and (last or
+                                            not text.endswith("\ufffd")):
             print(text[len(self.shown):], end="", flush=True)
             self.shown = text
 
@@ -182,6 +182,7 @@ def generate(args):
             if len(steps) >= prompt_steps:
                 printer.add(step.token)
         wall = time.monotonic() - start
+        printer.show(last=True)
         if not args.json:
             print(flush=True)
         if args.logits:
