@@ -276,6 +276,8 @@ MlirOperation st_mlir_function(StText *t, const char *name) {
   st_error(t->diag, (StLoc){t->path, 1, 1},
            "no function named %s with a body (there are %d others)",
            name ? name : "main", f.n);
+  if (name)
+    st_note(t->diag, "\"entry\" of model.json says which function it is");
   return (MlirOperation){NULL};
 }
 

@@ -282,7 +282,7 @@ static void read_files(Reader *r) {
   const StJson *name = st_json_find(source, "architecture");
   const char *text = NULL;
   r->ok &= st_json_get_string(r->root, "entry", &text);
-  p->entry = text ? st_arena_strdup(p->arena, text) : NULL;
+  p->sig.entry = text ? st_arena_strdup(p->arena, text) : NULL;
   if (name && st_json_string(name, &text))
     p->source = st_arena_strdup(p->arena, text);
   p->text = file_of(r, "text", "model.mlir");

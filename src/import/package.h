@@ -17,7 +17,6 @@ typedef struct {
   const char *dir;
   StPackageKind kind;
   StSignature sig;    /* roles, types, ctx and chunk; `name` is the package's */
-  const char *entry;  /* the function in the text */
   const char *text;   /* path of the text */
   const char *source; /* the model's class, for people; NULL: not known */
   int64_t vocab;      /* CAUSAL_LM: number of tokens; else 0 */

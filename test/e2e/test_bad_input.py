@@ -202,6 +202,18 @@ def test_wrong_description(package, no_build, key, value):
     refused("compile", package, "-o", no_build)
 
 
+def test_entry_of_another_name(package, no_build):
+    """The function that model.json names, and no other."""
+    model = json.loads((package / "model.json").read_text())
+    (package / "model.json").write_text(json.dumps({**model, "entry": "no"}))
+    text = refused("compile", package, "-o", no_build)
+    assert "no function named no" in text and "model.json" in text, text
+    text = (package / "model.mlir").read_text()
+    (package / "model.mlir").write_text(text.replace("@forward(", "@no("))
+    assert orderly("compile", package, "-o", no_build) == 0
+    shutil.rmtree(no_build)
+
+
 def test_not_a_package(tmp_path, no_build):
     assert "export" in refused("compile", tmp_path / "none", "-o", no_build)
     assert refused("compile", ROOT, "-o", no_build)

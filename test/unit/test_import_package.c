@@ -104,7 +104,7 @@ static void test_good(void **state) {
   const StSignature *s = &p->sig;
   assert_int_equal(p->kind, ST_PACKAGE_CAUSAL_LM);
   assert_string_equal(s->name, st_path_base(f->dir));
-  assert_string_equal(p->entry, "step");
+  assert_string_equal(s->entry, "step");
   assert_string_equal(p->text, in(f, "model.mlir"));
   assert_string_equal(p->source, "Some");
   assert_int_equal(p->vocab, 9);
