@@ -33,22 +33,23 @@ bool st_device_parse(const char *name, StDeviceKind *kind) {
   return false;
 }
 
-/* Where the parameters lie in the package's file of weights. */
-static void list_weights(StDevice *d, const StPackage *p) {
+/* Where the parameters lie in their files. */
+static void list_weights(StDevice *d, const StParam *param) {
   d->weight = ST_NEW_N(d->arena, StHlsWeight, d->m->arg.n + 1);
   for (int i = 0; i < d->m->arg.n; i++) {
-    const StTensor *t = p->param[i];
-    if (!t)
+    const StParam *p = &param[i];
+    if (!p->tensor)
       continue;
     d->weight[d->nweights++] = (StHlsWeight){
-        .arg = i, .path = st_safetensors_path(p->weights),
-        .offset = st_safetensors_offset(p->weights, t), .bytes = t->bytes};
+        .arg = i, .path = st_safetensors_path(p->file),
+        .offset = st_safetensors_offset(p->file, p->tensor),
+        .bytes = p->tensor->bytes};
   }
 }
 
 StDevice *st_device_open(StDeviceKind kind, const StModule *m,
                          const StTarget *t, StMemoryImage *image,
-                         const StPackage *package, const char *dir,
+                         const StParam *param, const char *dir,
                          StDiag *diag) {
   StArena *a = st_arena_new();
   StDevice *d = ST_NEW(a, StDevice);
@@ -62,7 +63,7 @@ StDevice *st_device_open(StDeviceKind kind, const StModule *m,
     d->interp = st_stream_interp_new(a, m, diag);
     ok = d->interp != NULL;
   } else {
-    list_weights(d, package);
+    list_weights(d, param);
     d->dir = st_hls_build(a, m, t, st_path_join(a, dir, "hls"), diag);
     if (d->dir)
       d->client = st_hls_client_start(d->dir, d->weight, d->nweights, diag);

@@ -3,14 +3,20 @@
 #ifndef ST_DEVICE_DEVICE_H
 #define ST_DEVICE_DEVICE_H
 
+#include "base/safetensors.h"
 #include "device/memory.h"
-#include "import/package.h"
 #include "target/target.h"
 
 typedef enum { ST_DEVICE_SIM, ST_DEVICE_INTERP, ST_DEVICE_HLS,
                ST_DEVICE_COUNT } StDeviceKind;
 
 typedef struct StDevice StDevice;
+
+/* The data of a parameter and the file that it is mapped from. */
+typedef struct {
+  const StTensor *tensor; /* NULL: not a parameter */
+  const StSafetensors *file;
+} StParam;
 
 typedef struct {
   int64_t cycles; /* -1: the device does not tell */
@@ -21,11 +27,10 @@ typedef struct {
 bool st_device_parse(const char *name, StDeviceKind *kind);
 
 /* NULL after an error. Everything given must outlive the device. `dir`: the
- * build, where the hls device keeps what it compiles; `package`: where the
- * parameters are. */
+ * build, where the hls device keeps what it compiles; param: [m->arg.n]. */
 StDevice *st_device_open(StDeviceKind kind, const StModule *m,
                          const StTarget *t, StMemoryImage *image,
-                         const StPackage *package, const char *dir,
+                         const StParam *param, const char *dir,
                          StDiag *diag);
 void st_device_close(StDevice *d); /* NULL is fine */
 

@@ -10,11 +10,18 @@
 #include "base/str.h"
 #include "driver/tally.h"
 
-/* ---- compiling ----------------------------------------------------------------- */
+/* ---- compiling
+ * ----------------------------------------------------------------- */
 
 /* Vector widths to try, widest first: the first that fits is taken. */
 static const int widths[] = {8, 4, 2, 1};
 enum { WIDTHS = sizeof widths / sizeof *widths };
+
+/* What passes make besides the module. */
+typedef struct {
+  StStr certificate;
+  StQuantised quantised;
+} Extras;
 
 static double now(void) {
   struct timespec t;
@@ -28,23 +35,23 @@ static bool put_file(StDirTx *tx, const char *name, const void *data, size_t n,
 }
 
 /* build.json */
-static bool put_info(StDirTx *tx, const StCompileOptions *o,
-                     const StPackage *p, const StTarget *t,
-                     const StCompileReport *r, StDiag *diag) {
+static bool put_info(StDirTx *tx, const StCompileOptions *o, const StPackage *p,
+                     const StTarget *t, const StCompileReport *r,
+                     StDiag *diag) {
   char path[PATH_MAX];
   if (!realpath(p->dir, path))
     snprintf(path, sizeof path, "%s", p->dir);
   json_t *passes = json_array();
   for (int i = 0; i < r->npasses; i++)
-    json_array_append_new(passes, json_pack("{s:s, s:f}", "name",
-                                            r->pass[i].name, "seconds",
-                                            r->pass[i].seconds));
-  json_t *info = json_pack(
-      "{s:s, s:i, s:s, s:s, s:s, s:s, s:f, s:o}", "format",
-      "streamtensor-build", "version", 1, "package", path, "target", t->name,
-      "quantisation", o->quantisation, "kind",
-      p->kind == ST_PACKAGE_CAUSAL_LM ? "causal-lm" : "module", "seconds",
-      r->seconds, "passes", passes);
+    json_array_append_new(passes,
+                          json_pack("{s:s, s:f}", "name", r->pass[i].name,
+                                    "seconds", r->pass[i].seconds));
+  json_t *info =
+      json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:f, s:o}", "format",
+                "streamtensor-build", "version", 1, "package", path, "target",
+                t->name, "quantisation", o->quantisation, "kind",
+                p->kind == ST_PACKAGE_CAUSAL_LM ? "causal-lm" : "module",
+                "seconds", r->seconds, "passes", passes);
   char *text = json_dumps(info, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
   bool ok = put_file(tx, ST_BUILD_MARKER, text, strlen(text), diag);
   free(text);
@@ -64,13 +71,19 @@ static bool copy_file(StDirTx *tx, const char *name, const char *path,
 
 static bool put_tokenizer(StDirTx *tx, const StPackage *p, StDiag *diag) {
   char *path = st_path_join(p->arena, p->dir, "tokenizer.json");
-  return !st_path_exists(path) ||
-         copy_file(tx, "tokenizer.json", path, diag);
+  return !st_path_exists(path) || copy_file(tx, "tokenizer.json", path, diag);
+}
+
+static bool put_weights(StDirTx *tx, const StPackage *p, const StModule *m,
+                        const StQuantised *quantised, StDiag *diag) {
+  return !quantised->n || !p->weights ||
+         st_weights_write(st_dirtx_path(tx, ST_WEIGHTS_FILE), p, m, quantised,
+                          diag);
 }
 
 static bool put_build(const StCompileOptions *o, const StPackage *p,
                       const StModule *m, const StTarget *t,
-                      const StStr *certificate, const StCompileReport *r,
+                      const Extras *extras, const StCompileReport *r,
                       StDiag *diag) {
   StDirTx *tx = st_dirtx_begin(o->build, ST_BUILD_MARKER, diag);
   if (!tx)
@@ -79,8 +92,9 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
   st_str_init(&text);
   st_module_print(&text, m);
   bool ok = put_file(tx, "design.st", text.data, text.len, diag) &&
-            put_file(tx, "certificate.txt", certificate->data,
-                     certificate->len, diag) &&
+            put_file(tx, "certificate.txt", extras->certificate.data,
+                     extras->certificate.len, diag) &&
+            put_weights(tx, p, m, &extras->quantised, diag) &&
             copy_file(tx, "target.toml", t->path, diag) &&
             put_tokenizer(tx, p, diag) && put_info(tx, o, p, t, r, diag);
   st_str_free(&text);
@@ -90,19 +104,9 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
   return false;
 }
 
-static bool check_options(const StCompileOptions *o, StDiag *diag) {
-  if (strcmp(o->quantisation, "f32")) {
-    st_error(diag, (StLoc){0}, "there is no quantisation '%s'",
-             o->quantisation);
-    st_note(diag, "use -q f32");
-    return false;
-  }
-  return true;
-}
-
 /* The module at one width; NULL: an error, or *fits is false. */
 static StModule *compile_width(const StPackage *p, const StTarget *t,
-                               int lanes, StStr *certificate,
+                               StScheme scheme, int lanes, Extras *extras,
                                StCompileReport *r, StDiag *diag) {
   double start = now();
   StModule *m = st_import_linalg(&p->sig, p->text, diag);
@@ -110,8 +114,14 @@ static StModule *compile_width(const StPackage *p, const StTarget *t,
   r->npasses = 1;
   if (!m)
     return NULL;
-  StPassContext ctx = {.target = t, .lanes = lanes, .diag = diag,
-                       .certificate = certificate};
+  st_str_clear(&extras->certificate);
+  extras->quantised = (StQuantised){0};
+  StPassContext ctx = {.target = t,
+                       .lanes = lanes,
+                       .scheme = scheme,
+                       .diag = diag,
+                       .certificate = &extras->certificate,
+                       .quantised = &extras->quantised};
   StPipelineOptions options = {0};
   int n = 0;
   bool ok = st_pipeline_run(m, &ctx, NULL, 0, &options, r->pass + 1, &n);
@@ -140,7 +150,7 @@ static Shortage find_shortage(const StModule *m, const StTarget *t) {
   Shortage worst = {0};
   double most = t->budget;
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    double share = all[i].have > 0  ? all[i].need / all[i].have
+    double share = all[i].have > 0   ? all[i].need / all[i].have
                    : all[i].need > 0 ? 1e9
                                      : 0;
     if (share <= most)
@@ -163,12 +173,11 @@ static void refuse_size(const StTarget *t, const Shortage *s, StDiag *diag) {
 
 /* The widest design that fits; NULL after an error. */
 static StModule *compile_fitting(const StPackage *p, const StTarget *t,
-                                 StStr *certificate, StCompileReport *r,
-                                 StDiag *diag) {
+                                 StScheme scheme, Extras *extras,
+                                 StCompileReport *r, StDiag *diag) {
   Shortage s = {0};
   for (int i = 0; i < WIDTHS; i++) {
-    st_str_clear(certificate);
-    StModule *m = compile_width(p, t, widths[i], certificate, r, diag);
+    StModule *m = compile_width(p, t, scheme, widths[i], extras, r, diag);
     if (!m)
       return NULL;
     s = find_shortage(m, t);
@@ -185,24 +194,26 @@ bool st_build_write(const StCompileOptions *o, StCompileReport *r,
                     StDiag *diag) {
   double start = now();
   *r = (StCompileReport){0};
-  if (!check_options(o, diag))
+  StScheme scheme;
+  if (!st_scheme_parse(o->quantisation, &scheme, diag))
     return false;
   StPackage *p = st_package_open(o->package, diag);
   if (!p)
     return false;
   const StTarget *t = st_target_load(p->arena, o->target, diag);
-  StStr certificate;
-  st_str_init(&certificate);
-  StModule *m = t ? compile_fitting(p, t, &certificate, r, diag) : NULL;
+  Extras extras = {0};
+  st_str_init(&extras.certificate);
+  StModule *m = t ? compile_fitting(p, t, scheme, &extras, r, diag) : NULL;
   r->seconds = now() - start;
-  bool ok = m && put_build(o, p, m, t, &certificate, r, diag);
+  bool ok = m && put_build(o, p, m, t, &extras, r, diag);
   st_module_free(m);
-  st_str_free(&certificate);
+  st_str_free(&extras.certificate);
   st_package_close(p);
   return ok;
 }
 
-/* ---- opening ---------------------------------------------------------------------- */
+/* ---- opening
+ * ---------------------------------------------------------------------- */
 
 bool st_build_file(const StBuild *b, const char *name, StMap *map,
                    StDiag *diag) {
@@ -222,8 +233,7 @@ static bool read_module(StBuild *b, StDiag *diag) {
 static bool read_info(StBuild *b, bool with_package, StDiag *diag) {
   const char *package, *format;
   b->info = st_json_open(b->arena,
-                         st_path_join(b->arena, b->dir, ST_BUILD_MARKER),
-                         diag);
+                         st_path_join(b->arena, b->dir, ST_BUILD_MARKER), diag);
   if (!b->info || !st_json_get_string(b->info, "format", &format) ||
       !st_json_get_string(b->info, "package", &package))
     return false;
@@ -238,6 +248,26 @@ static bool read_info(StBuild *b, bool with_package, StDiag *diag) {
   return b->package != NULL;
 }
 
+static bool has_params(const StModule *m) {
+  for (int i = 0; i < m->arg.n; i++)
+    if (m->arg.at[i].role == ST_ROLE_PARAM)
+      return true;
+  return false;
+}
+
+static bool read_weights(StBuild *b, StDiag *diag) {
+  const char *path = st_path_join(b->arena, b->dir, ST_WEIGHTS_FILE);
+  if (st_path_exists(path)) {
+    b->weights = st_safetensors_open(path, diag);
+    if (!b->weights)
+      return false;
+  }
+  if (!b->package->weights && has_params(b->module))
+    return true;
+  b->param = st_weights_bind(b->arena, b->module, b->weights, b->package, diag);
+  return b->param != NULL;
+}
+
 StBuild *st_build_open(const char *dir, bool with_package, StDiag *diag) {
   StArena *a = st_arena_new();
   StBuild *b = ST_NEW(a, StBuild);
@@ -248,11 +278,13 @@ StBuild *st_build_open(const char *dir, bool with_package, StDiag *diag) {
     st_error(diag, (StLoc){dir, 0, 0}, "there is no such build");
     st_note(diag, "make one: streamtensor compile PKG -o %s", dir);
   } else if (!st_path_exists(st_path_join(a, dir, ST_BUILD_MARKER))) {
-    st_error(diag, (StLoc){dir, 0, 0}, "the directory is not a build: it has "
-                                       "no " ST_BUILD_MARKER);
+    st_error(diag, (StLoc){dir, 0, 0},
+             "the directory is not a build: it has "
+             "no " ST_BUILD_MARKER);
     ok = false;
   }
-  if (ok && read_info(b, with_package, diag) && read_module(b, diag))
+  if (ok && read_info(b, with_package, diag) && read_module(b, diag) &&
+      (!with_package || read_weights(b, diag)))
     return b;
   st_build_close(b);
   return NULL;
@@ -262,6 +294,7 @@ void st_build_close(StBuild *b) {
   if (!b)
     return;
   st_module_free(b->module);
+  st_safetensors_close(b->weights);
   st_package_close(b->package);
   st_json_close(b->info);
   st_arena_free(b->arena);

@@ -3,13 +3,14 @@
  *   certificate.txt  the proof of its FIFO depths (doc/fifo-sizing.md)
  *   target.toml      a copy of the target's file
  *   build.json       where the package is, the target, passes and their times
+ *   weights.safetensors  codes and scales of quantised weights, if there are
  *   tokenizer.json   of the package, if it has one */
 #ifndef ST_DRIVER_BUILD_H
 #define ST_DRIVER_BUILD_H
 
 #include "base/file.h"
 #include "driver/pipeline.h"
-#include "import/package.h"
+#include "driver/weights.h"
 
 #define ST_BUILD_MARKER "build.json"
 
@@ -17,7 +18,7 @@ typedef struct {
   const char *package;      /* directory */
   const char *build;        /* directory to write */
   const char *target;       /* name or file */
-  const char *quantisation; /* "f32" */
+  const char *quantisation; /* as st_scheme_parse knows it */
 } StCompileOptions;
 
 /* What a compilation tells. */
@@ -38,6 +39,9 @@ typedef struct {
   StModule *module;
   const StTarget *target;
   StPackage *package; /* NULL if not asked for */
+  StSafetensors *weights; /* of the build; NULL: it has none */
+  StParam *param; /* [module->arg.n]; NULL: not asked for, or there are
+                     parameters and no weights */
   const struct StJson *info; /* build.json */
 } StBuild;
 

@@ -47,11 +47,12 @@ int st_command_compile(int argc, char **argv) {
       {"-o", &o.build, NULL, "directory of the build to write", "BUILD"},
       {"-t", &o.target, NULL, "target, a name or a file (default u55c)",
        "TARGET"},
-      {"-q", &o.quantisation, NULL, "quantisation: f32 (default)", "Q"},
+      {"-q", &o.quantisation, NULL,
+       "quantisation: f32 (default), w4a8, w8a8; with a group: w4a8:32", "Q"},
       {"--json", NULL, &json, "print passes and times as JSON", NULL},
   };
   int used = st_options_parse(
-      argc, argv, "compile PKG -o BUILD [-t TARGET] [-q f32] [--json]",
+      argc, argv, "compile PKG -o BUILD [-t TARGET] [-q Q] [--json]",
       "Compile a package into an accelerator.", options, COUNT(options),
       &package, 1, 1, &n);
   if (used)

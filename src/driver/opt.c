@@ -61,7 +61,7 @@ static int list_passes(void) {
 
 int st_command_opt(int argc, char **argv) {
   const char *passes = NULL, *print = NULL, *stop = NULL, *target = "u55c";
-  const char *lanes = "8", *input = NULL;
+  const char *lanes = "8", *scheme = "f32", *input = NULL;
   bool list = false, timing = false, check = false;
   const StOption options[] = {
       {"-p", &passes, NULL, "passes to run (default: all)", "A,B"},
@@ -70,6 +70,7 @@ int st_command_opt(int argc, char **argv) {
       {"--stop-after", &stop, NULL, "end with this pass", "PASS"},
       {"-t", &target, NULL, "target (default u55c)", "TARGET"},
       {"--lanes", &lanes, NULL, "vector width to aim at (default 8)", "N"},
+      {"-q", &scheme, NULL, "quantisation (default f32)", "Q"},
       {"--list-passes", NULL, &list, "print the pipeline", NULL},
       {"--time-passes", NULL, &timing, "print the time of each pass", NULL},
       {"--verify-each", NULL, &check,
@@ -98,7 +99,8 @@ int st_command_opt(int argc, char **argv) {
   StPackage *package = NULL;
   StModule *m = read_input(input, &package, diag);
   StPassContext ctx = {.diag = diag, .lanes = atoi(lanes)};
-  ctx.target = m ? st_target_load(arena, target, diag) : NULL;
+  if (m && st_scheme_parse(scheme, &ctx.scheme, diag))
+    ctx.target = st_target_load(arena, target, diag);
   StPassTime times[MOST_NAMES];
   int ntimes = 0;
   StPipelineOptions o = {.stop_after = stop, .print_after = print,

@@ -9,6 +9,7 @@
 static const StPass passes[] = {
     {"simplify", "fold bodies, drop what reaches no result",
      st_pass_simplify},
+    {"quantize", "products with weights in integers (-q)", st_pass_quantize},
     {"factor-dims", "split dims until no view, slice or concat is left",
      st_pass_factor_dims},
     {"roll-layers", "one block of hardware for repeated layers",

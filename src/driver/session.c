@@ -24,13 +24,6 @@ static void tell(const StDiag *diag, char *error, size_t size) {
     snprintf(error, size, "%s", st_diag_text(diag));
 }
 
-static void bind_params(StSession *s) {
-  const StPackage *p = s->build->package;
-  for (int i = 0; i < s->build->module->arg.n; i++)
-    if (p->param[i])
-      st_memory_bind(s->image, i, p->param[i]->data);
-}
-
 static bool open_device(StSession *s, const char *name) {
   StDeviceKind kind;
   if (!st_device_parse(name ? name : "sim", &kind)) {
@@ -38,17 +31,21 @@ static bool open_device(StSession *s, const char *name) {
     st_note(s->diag, "devices: sim, interp, hls");
     return false;
   }
-  const StPackage *p = s->build->package;
-  if (!p->weights && st_package_arg(p, ST_ROLE_PARAM) != -1) {
-    st_error(s->diag, (StLoc){p->dir, 0, 0}, "the package has no weights");
+  const StModule *m = s->build->module;
+  const StParam *param = s->build->param;
+  if (!param) {
+    st_error(s->diag, (StLoc){s->build->package->dir, 0, 0},
+             "the package has no weights");
     st_note(s->diag, "export it without --config-only, or with "
                      "--random-weights SEED");
     return false;
   }
-  s->image = st_memory_new(s->arena, s->build->module);
-  bind_params(s);
-  s->device = st_device_open(kind, s->build->module, s->build->target,
-                             s->image, p, s->build->dir, s->diag);
+  s->image = st_memory_new(s->arena, m);
+  for (int i = 0; i < m->arg.n; i++)
+    if (param[i].tensor)
+      st_memory_bind(s->image, i, param[i].tensor->data);
+  s->device = st_device_open(kind, m, s->build->target, s->image, param,
+                             s->build->dir, s->diag);
   return s->device != NULL;
 }
 

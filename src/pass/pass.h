@@ -3,11 +3,25 @@
 #define ST_PASS_PASS_H
 
 #include "ir/ir.h"
+#include "quant/grid.h"
+#include "quant/scheme.h"
 #include "target/target.h"
+
+/* A parameter that quantize replaced: its data is to be computed from the
+ * weights of the package. */
+typedef struct {
+  int source;        /* argument of the package */
+  int codes, scales; /* arguments of the module */
+  StGrid grid;
+} StQuantTensor;
+typedef ST_VEC(StQuantTensor) StQuantised;
 
 typedef struct {
   const StTarget *target; /* NULL before a target is needed */
   int lanes;              /* vector width that `tile` aims at, elements */
+  StScheme scheme;        /* of weights and what is multiplied with them */
+  StQuantised *quantised; /* gets what quantize replaced; NULL: not wanted.
+                             In the module's arena */
   StDiag *diag;           /* where errors go */
   struct StStr *certificate; /* of size-fifos; NULL: not wanted */
 } StPassContext;
@@ -20,6 +34,7 @@ typedef struct {
 } StPass;
 
 bool st_pass_simplify(StModule *m, const StPassContext *ctx);
+bool st_pass_quantize(StModule *m, const StPassContext *ctx);
 bool st_pass_factor_dims(StModule *m, const StPassContext *ctx);
 bool st_pass_roll_layers(StModule *m, const StPassContext *ctx);
 bool st_pass_fuse_elementwise(StModule *m, const StPassContext *ctx);

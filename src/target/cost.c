@@ -48,11 +48,41 @@ int st_target_op_latency(const StTarget *t, StScalarKind k, StDtype dtype) {
   return st_target_operator(t, k, dtype)->latency;
 }
 
+/* Bits that the value of an integer expression can need: a product of sign
+ * extended operands is no wider than both together. */
+static int expr_bits(const StBody *body, const StExpr *e) {
+  int all = st_dtype_bits(e->dtype), need = all;
+  if (e->kind == ST_X_EXTSI)
+    need = expr_bits(body, &body->at[e->arg[0]]);
+  else if (e->kind == ST_X_MULI)
+    need = expr_bits(body, &body->at[e->arg[0]]) +
+           expr_bits(body, &body->at[e->arg[1]]);
+  return need < all ? need : all;
+}
+
+/* A multiplier is as wide as its operands. */
 static const StOperator *operator_of(const StTarget *t, const StBody *body,
                                      const StExpr *e) {
   bool compares = e->kind == ST_X_CMPF || e->kind == ST_X_CMPI;
   StDtype dtype = compares ? body->at[e->arg[0]].dtype : e->dtype;
+  if (e->kind == ST_X_MULI &&
+      expr_bits(body, &body->at[e->arg[0]]) <= st_dtype_bits(ST_I8) &&
+      expr_bits(body, &body->at[e->arg[1]]) <= st_dtype_bits(ST_I8))
+    dtype = ST_I8;
   return st_target_operator(t, e->kind, dtype);
+}
+
+/* An adder of `n` values of `bits` in a tree costs by its own width, halfway up
+ * the tree. */
+static StCost adder_cost(const StTarget *t, const StBody *body,
+                         const StOutput *out, double n) {
+  const StExpr *e = &body->at[out->yield];
+  StCost one = st_target_operator(t, out->combine, e->dtype)->cost;
+  if (out->combine != ST_X_ADDI)
+    return one;
+  double all = st_dtype_bits(e->dtype);
+  double bits = expr_bits(body, e) + ceil(log2(n + 1) / 2);
+  return st_cost_scale(one, fmin(bits, all) / all);
 }
 
 /* ---- kernels ------------------------------------------------------------ */
@@ -232,7 +262,7 @@ static StCost kernel_cost(const StTarget *t, const StModule *m,
     StDtype dtype = nest->body.at[out->yield].dtype;
     if (out->combine == ST_X_ARG)
       continue;
-    StCost one = st_target_operator(t, out->combine, dtype)->cost;
+    StCost one = adder_cost(t, &nest->body, out, red);
     double count = par * (red - 1 + accumulates);
     sum = st_cost_add(sum, st_cost_scale(one, count));
     if (accumulates) {

@@ -89,6 +89,8 @@ class Embedder(nn.Module):
 
 case("mlp", lambda: (nn.Sequential(nn.Linear(12, 20), nn.ReLU(),
                                    nn.Linear(20, 5)), (rand(3, 12),)))
+case("two_linear", lambda: (nn.Sequential(nn.Linear(64, 48), nn.ReLU(),
+                                          nn.Linear(48, 20)), (rand(5, 64),)))
 case("mlp_vector", lambda: (nn.Linear(12, 5), (rand(12),)))
 case("mlp_prime", lambda: (nn.Sequential(nn.Linear(13, 17), nn.Tanh(),
                                          nn.Linear(17, 7)), (rand(11, 13),)))

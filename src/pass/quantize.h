@@ -1,0 +1,57 @@
+/* What the two halves of quantize share: which products are taken
+ * (quantize_find.c), and what is made of them (quantize.c). */
+#ifndef ST_PASS_QUANTIZE_H
+#define ST_PASS_QUANTIZE_H
+
+#include "pass/pass.h"
+
+/* A value whose elements are elements of a parameter: dim[j] is the data dim
+ * of the value that walks dim j of the parameter, -1 if that has one
+ * position. */
+typedef struct {
+  StOp *arg;
+  const int *dim;
+} StOrigin;
+
+/* sum over nest dim k of x[.., k, ..] * w[.., k, ..]; w a parameter. */
+typedef struct {
+  int x, w;        /* operands */
+  int k;           /* nest dim */
+  int x_axis;      /* data dim of x that k walks */
+  const int *walk; /* [rank of the parameter] nest dim of each of its dims, -1:
+                      one position */
+} StProduct;
+
+/* Rows of a parameter looked up by data: extract table[.., d]. */
+typedef struct {
+  int expr; /* the extract */
+  int d;    /* nest dim, the table's last */
+} StLookup;
+
+/* A parameter, and what it becomes. */
+typedef struct {
+  StOp *arg;      /* NULL: not seen */
+  int uses, good; /* leaf uses, and those that can be rewritten */
+  int products;   /* uses as a factor */
+  int axis;       /* dim along which groups lie; -1: not known */
+  int64_t group;
+  StValue *codes, *scales; /* once made */
+} StQuantParam;
+
+typedef struct {
+  StModule *m;
+  StScheme scheme;
+  StArena *scratch;
+  const StOrigin **origin; /* [value id]; NULL: none */
+  StProduct **product;     /* [op id] */
+  StLookup **lookup;       /* [op id] */
+  StQuantParam *param;     /* [argument] */
+} StQuantFind;
+
+/* Fills origin, product, lookup and param. A parameter is quantised if it is a
+ * factor somewhere, has a group, and every use is good: st_quant_takes. */
+void st_quant_find(StQuantFind *f);
+/* The argument that the value comes from if that is quantised, else -1. */
+int st_quant_takes(const StQuantFind *f, const StValue *v);
+
+#endif

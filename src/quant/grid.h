@@ -1,0 +1,26 @@
+/* Weights on a grid: integer codes, and a scale for each group of consecutive
+ * elements along one axis: w = code * scale. */
+#ifndef ST_QUANT_GRID_H
+#define ST_QUANT_GRID_H
+
+#include <stdint.h>
+
+typedef struct {
+  int rank;
+  const int64_t *shape; /* [rank] of the weights, row-major */
+  int axis;             /* groups lie along this dim */
+  int64_t group;        /* divides its extent */
+  int bits;             /* 4 or 8: codes are -2^(bits-1) .. 2^(bits-1) - 1 */
+} StGrid;
+
+int64_t st_grid_elements(const StGrid *g);
+
+/* codes: one byte each, the dims of the weights with the axis moved last.
+ * scales: f16 bits, the same with one for each group. Of a few scales around
+ * the largest magnitude the one with the least squared error is taken, the
+ * first of equals; so the result is a function of the weights. NaN and infinite
+ * weights give code 0 or the largest. Two threads. */
+void st_grid_quantise(const StGrid *g, const float *w, int8_t *codes,
+                      uint16_t *scales);
+
+#endif

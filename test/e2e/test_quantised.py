@@ -1,0 +1,128 @@
+"""Integer products: against the formulas of doc/quantisation.md in NumPy, and
+device against device."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file, save_file
+
+import modules
+import tiny_models
+from streamtensor import export as exporter
+
+SCHEMES = [("w4a8", 4, 128), ("w4a8:32", 4, 32), ("w8a8:16", 8, 16)]
+
+
+def product(x, codes, scales):
+    """y[m, n] of x [m, k], codes [n, k/g, g], scales [n, k/g]."""
+    n, groups, size = codes.shape
+    x = x.reshape(-1, groups, size).astype(np.float32)
+    a = np.abs(x).max(-1)
+    inverse = np.float32(127) / np.maximum(a, np.float32(2.0 ** -100))
+    q = np.rint(x * inverse[..., None])
+    dot = np.einsum("mjg,njg->mnj", q, codes.astype(np.float64))
+    return np.einsum("mnj,nj,mj->mn", dot, scales.astype(np.float64),
+                     (a * np.float32(1 / 127)).astype(np.float64))
+
+
+def spec(name):
+    return f"{os.path.splitext(modules.__file__)[0]}.py:{name}"
+
+
+def run_module(command, tmp_path, name, scheme, inputs, device="sim"):
+    package, out = tmp_path / "pkg", tmp_path / "build"
+    if not package.exists():
+        exporter.export_module(spec(name), str(package))
+    command("compile", package, "-o", out, "-q", scheme)
+    save_file({f"input{i}": t.numpy() for i, t in enumerate(inputs)},
+              tmp_path / "in")
+    command("run", out, "--in", tmp_path / "in", "--out", tmp_path / "out",
+            "--device", device)
+    return load_file(tmp_path / "out"), load_file(out / "weights.safetensors")
+
+
+@pytest.mark.parametrize("scheme,bits,group", SCHEMES)
+def test_linear_layers_follow_the_formulas(command, tmp_path, scheme, bits,
+                                           group):
+    model, inputs = modules.ACCEPTED["two_linear"]()
+    got, weights = run_module(command, tmp_path, "two_linear", scheme, inputs)
+    y = inputs[0].numpy()
+    for layer in ("0", "2"):
+        codes = weights[f"{layer}.weight.codes"]
+        scales = weights[f"{layer}.weight.scales"]
+        k = codes.shape[1] * codes.shape[2]
+        assert k % codes.shape[2] == 0 and codes.shape[2] <= group
+        assert codes.min() >= -2 ** (bits - 1) and \
+            codes.max() < 2 ** (bits - 1)
+        w = dict(model.named_parameters())[f"{layer}.weight"].detach().numpy()
+        near = (codes * scales[..., None].astype(np.float32)).reshape(w.shape)
+        top = np.abs(w.reshape(codes.shape)).max(-1)
+        step = 2 * top / (2 ** bits - 2)
+        assert (np.abs(near - w).reshape(codes.shape) <=
+                1.3 * step[..., None]).all()
+        y = product(y, codes, scales) + \
+            dict(model.named_parameters())[f"{layer}.bias"].detach().numpy()
+        y = np.maximum(y, 0) if layer == "0" else y
+    scale = np.abs(y).max()
+    assert np.abs(got["output"] - y).max() <= 1e-5 * scale
+
+
+@pytest.mark.parametrize("family,scheme", [
+    ("gpt2", "w4a8:32"), ("gemma3", "w4a8")])
+def test_devices_agree_bit_for_bit(command, tmp_path, family, scheme):
+    """Tied and untied embeddings, transposed weights, windows."""
+    package, out = tmp_path / "pkg", tmp_path / "build"
+    exporter.export_causal_lm(tiny_models.save(family, str(tmp_path)),
+                              str(package), chunk=8)
+    command("compile", package, "-o", out, "-q", scheme)
+    assert command("check", out).stdout.splitlines()[-1].startswith("ok:")
+    prompt = ",".join(str(3 * i % 90) for i in range(19))
+    tokens, logits = {}, {}
+    devices = ("sim", "interp", "hls")[:3 if family == "gpt2" else 2]
+    for device in devices:
+        p = command("generate", out, "--tokens", prompt, "-n", 6, "--device",
+                    device, "--logits", tmp_path / device, "--json")
+        tokens[device] = json.loads(p.stdout)["tokens"]
+        logits[device] = load_file(tmp_path / device)["logits"].tobytes()
+    assert all(logits[d] == logits["sim"] for d in devices)
+    assert all(tokens[d] == tokens["sim"] for d in devices)
+
+
+def test_stories_stay_near(stories, command, tmp_path):
+    """Eight bits everywhere change a trained model's logits little."""
+    checkpoint, package, plain = stories
+    out = tmp_path / "build"
+    command("compile", package, "-o", out, "-q", "w8a8:32")
+    logits = []
+    for b in plain, out:
+        command("generate", b, "--tokens", "1,403,407,261,378", "-n", 1,
+                "--logits", tmp_path / "logits")
+        logits.append(load_file(tmp_path / "logits")["logits"][0])
+    p, q = (torch.log_softmax(torch.tensor(x), -1) for x in logits)
+    assert (p.exp() * (p - q)).sum() < 1e-3
+
+
+@pytest.mark.parametrize("scheme", ["w4", "w4a8:", "w4a8:8", "w4a8:x",
+                                    "f32:32", "w4a8:2048", ""])
+def test_unknown_schemes_are_refused(command, stories, tmp_path, scheme):
+    p = command("compile", stories[1], "-o", tmp_path / "b", "-q", scheme,
+                status=1)
+    assert f"there is no quantisation '{scheme}'" in p.stderr
+    assert "w4a8" in p.stderr and not (tmp_path / "b").exists()
+
+
+def test_missing_and_broken_codes(command, stories, tmp_path):
+    out = tmp_path / "build"
+    command("compile", stories[1], "-o", out, "-q", "w4a8")
+    weights = load_file(out / "weights.safetensors")
+    name = next(n for n in weights if n.endswith(".codes"))
+    bad = dict(weights, **{name: weights[name] + 100})
+    save_file(bad, out / "weights.safetensors")
+    p = command("generate", out, "--tokens", "1", "-n", 1, status=1)
+    assert f"parameter '{name}' has codes beyond 4 bits" in p.stderr
+    (out / "weights.safetensors").unlink()
+    p = command("generate", out, "--tokens", "1", "-n", 1, status=1)
+    assert f"parameter '{name}' is in neither" in p.stderr
