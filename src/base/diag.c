@@ -26,6 +26,8 @@ struct StDiag {
   StArena *arena;
   ST_VEC(Source) source;
   StStr text;
+  StLoc first; /* place of the first error, and its message */
+  const char *message;
 };
 
 StDiag *st_diag_new(FILE *out) {
@@ -33,6 +35,7 @@ StDiag *st_diag_new(FILE *out) {
   StDiag *d = ST_NEW(a, StDiag);
   d->arena = a;
   d->out = out;
+  d->message = "";
   st_str_init(&d->text);
   return d;
 }
@@ -47,6 +50,11 @@ void st_diag_free(StDiag *d) {
 int st_diag_errors(const StDiag *d) { return d->errors; }
 
 const char *st_diag_text(const StDiag *d) { return d->text.data; }
+
+const char *st_diag_first(const StDiag *d, StLoc *loc) {
+  *loc = d->first;
+  return d->message;
+}
 
 static Source *find_source(const StDiag *d, const char *file) {
   for (int i = 0; i < d->source.n; i++)
@@ -128,6 +136,12 @@ static void show_source(StStr *out, const StDiag *d, StLoc loc) {
 
 /* ---- messages --------------------------------------------------------- */
 
+static void remember(StDiag *d, StLoc loc, const char *message) {
+  d->first = loc;
+  d->first.file = loc.file ? st_arena_strdup(d->arena, loc.file) : NULL;
+  d->message = st_arena_strdup(d->arena, message);
+}
+
 static void emit(StDiag *d, StLoc loc, const char *kind, const char *fmt,
                  va_list args) {
   size_t from = d->text.len;
@@ -140,7 +154,10 @@ static void emit(StDiag *d, StLoc loc, const char *kind, const char *fmt,
     st_str_append(&d->text, " ", 1);
   }
   st_str_printf(&d->text, "%s: ", kind);
+  size_t message = d->text.len;
   st_str_vprintf(&d->text, fmt, args);
+  if (d->errors == 1 && !*d->message && !strcmp(kind, "error"))
+    remember(d, loc, d->text.data + message);
   st_str_append(&d->text, "\n", 1);
   show_source(&d->text, d, loc);
   if (d->out) {

@@ -40,6 +40,9 @@ void st_warning(StDiag *d, StLoc loc, const char *fmt, ...) ST_PRINTF(3, 4);
 void st_note(StDiag *d, const char *fmt, ...) ST_PRINTF(2, 3);
 
 int st_diag_errors(const StDiag *d); /* so far, also those not printed */
+/* The first error's message, without kind and place, which is in *loc; "" if
+ * there was none. */
+const char *st_diag_first(const StDiag *d, StLoc *loc);
 /* All that was printed, until the next message. */
 const char *st_diag_text(const StDiag *d);
 

@@ -9,7 +9,6 @@
 #include "driver/build.h"
 #include "driver/command.h"
 #include "emit/hls/hls.h"
-#include "import/coverage.h"
 #include "streamtensor/streamtensor.h"
 
 #define COUNT(options) ((int)(sizeof options / sizeof *options))
@@ -125,45 +124,6 @@ int st_command_check(int argc, char **argv) {
     st_map_close(&map);
   }
   st_build_close(b);
-  st_diag_free(diag);
-  return ok ? 0 : 1;
-}
-
-/* ---- coverage ---------------------------------------------------------------------- */
-
-int st_command_coverage(int argc, char **argv) {
-  const char *input;
-  bool json = false;
-  int n;
-  const StOption options[] = {
-      {"--json", NULL, &json, "print the table as JSON", NULL}};
-  int used = st_options_parse(
-      argc, argv, "coverage PKG_OR_MLIR [--json]",
-      "List every operation of a model with a verdict, how often and where it "
-      "is.\nExit status 0 if all are supported.",
-      options, COUNT(options), &input, 1, 1, &n);
-  if (used)
-    return used == 1 ? 0 : used;
-  StDiag *diag = st_diag_new(stderr);
-  StArena *a = st_arena_new();
-  StPackage *p =
-      st_path_is_dir(input) ? st_package_open(input, diag) : NULL;
-  StCoverage *c = NULL;
-  if (p)
-    c = st_coverage(a, &p->sig, p->text, diag);
-  else if (!st_path_is_dir(input))
-    c = st_coverage(a, NULL, input, diag);
-  StStr text;
-  st_str_init(&text);
-  if (c && json)
-    st_coverage_json(&text, c);
-  else if (c)
-    st_coverage_print(&text, c);
-  fwrite(text.data, 1, text.len, stdout);
-  bool ok = c && c->unsupported == 0;
-  st_str_free(&text);
-  st_package_close(p);
-  st_arena_free(a);
   st_diag_free(diag);
   return ok ? 0 : 1;
 }

@@ -66,6 +66,30 @@ static int by_verdict(const void *x, const void *y) {
   return strcmp(a->op, b->op);
 }
 
+static void finish(StCoverage *c) {
+  if (c->row.n > 0)
+    qsort(c->row.at, (size_t)c->row.n, sizeof *c->row.at, by_verdict);
+  c->unsupported = 0;
+  for (int i = 0; i < c->row.n; i++)
+    c->unsupported += c->row.at[i].reason != NULL;
+}
+
+void st_coverage_refuse(StCoverage *c, StArena *arena, const StDiag *said) {
+  StLoc loc;
+  const char *message = st_diag_first(said, &loc);
+  const char *colon = strstr(message, ": ");
+  int n = colon ? (int)(colon - message) : 0;
+  StCoverageRow *row = row_of(
+      c, arena, colon ? st_arena_printf(arena, "%.*s", n, message) : "module");
+  row->count += row->count == 0;
+  row->reason = st_arena_strdup(arena, colon ? colon + 2 : message);
+  row->nplaces = 0;
+  if (loc.file)
+    loc.file = st_arena_strdup(arena, loc.file);
+  add_place(row, loc);
+  finish(c);
+}
+
 StCoverage *st_coverage(StArena *arena, const StSignature *sig,
                         const char *path, StDiag *diag) {
   StCoverage *c = ST_NEW(arena, StCoverage);
@@ -84,10 +108,7 @@ StCoverage *st_coverage(StArena *arena, const StSignature *sig,
   st_text_close(&text);
   st_module_free(m);
   st_arena_free(scratch);
-  if (c->row.n > 0)
-    qsort(c->row.at, (size_t)c->row.n, sizeof *c->row.at, by_verdict);
-  for (int i = 0; i < c->row.n; i++)
-    c->unsupported += c->row.at[i].reason != NULL;
+  finish(c);
   return ok ? c : NULL;
 }
 

@@ -35,6 +35,9 @@ def linear():
 def unsupported():
     return Sorted(), (torch.randn(1, 1, 8, 8),)
 
+def upsampled():
+    return torch.nn.Upsample(scale_factor=2), (torch.randn(1, 2, 4, 4),)
+
 def raises():
     raise ValueError("not today")
 """
@@ -234,6 +237,17 @@ def test_unsupported_operations(modules, work, command, no_build):
     text = refused("compile", package, "-o", no_build)
     for op in missing:
         assert re.search(rf"modules\.py:10: error: .*{op['op']}", text), text
+
+
+def test_refused_by_a_pass(modules, work, command, no_build):
+    """Every operation can be imported; the table says no all the same."""
+    package = work / "upsampled"
+    command("export", f"{modules}:upsampled", "-o", package)
+    table = command("coverage", package, "--json", status=1)
+    bad = [op for op in json.loads(table.stdout)["ops"] if not op["supported"]]
+    assert len(bad) == 1 and bad[0]["op"] == "table lookup" and bad[0]["places"]
+    text = refused("compile", package, "-o", no_build)
+    assert f"table lookup: {bad[0]['reason']}" in text, text
 
 
 # ---- options ------------------------------------------------------------

@@ -28,6 +28,7 @@ def by_name(y):
 def test_agrees(name, tmp_path, command):
     package, build = tmp_path / "pkg", tmp_path / "build"
     exporter.export_module(spec(name), str(package))
+    command("coverage", package)
     command("compile", package, "-o", build)
     model, inputs = modules.ACCEPTED[name]()
     save_file({f"input{i}": t.clone().contiguous()
@@ -56,5 +57,6 @@ def test_refused(name, tmp_path, command):
     except ExportError as e:
         assert ".py" in str(e)
         return
+    command("coverage", package, status=1)
     p = command("compile", package, "-o", tmp_path / "build", status=1)
     assert ".py:" in p.stderr and "error:" in p.stderr, p.stderr

@@ -38,6 +38,10 @@ static void test_format(void **state) {
                                        "m.mlir: error: a file\n"
                                        "error: no place\n");
   assert_int_equal(st_diag_errors(d), 5);
+  StLoc first;
+  assert_string_equal(st_diag_first(d, &first), "no op 'second'");
+  assert_string_equal(first.file, "m.mlir");
+  assert_true(first.line == 2 && first.col == 2);
   st_diag_free(d);
   st_diag_free(NULL);
 }
