@@ -394,8 +394,9 @@ def named_results(value):
     return found
 
 
-def export_function(module, inputs, output):
-    """Export a module as a function of the tensors in its example inputs."""
+def export_function(module, inputs, output, root=None):
+    """Export a module as a function of the tensors in its example inputs;
+    `root` is the directory of its sources."""
     module = module.eval()
     params = step.state(module)
     function = Functional(module, inputs)
@@ -410,7 +411,7 @@ def export_function(module, inputs, output):
     arguments += [package.port(f"input{i}", "input", t.dtype, t.shape)
                   for i, t in enumerate(tensors)]
     ports = [package.port(n, "output", t.dtype, t.shape) for n, t in results]
-    program = lower.export(function, (params, tensors))
+    program = lower.export(function, (params, tensors), root=root)
     text = lower.to_linalg(program, "forward")
     description = {
         "format": "streamtensor-package", "version": 1, "kind": "module",
@@ -426,4 +427,5 @@ def export_function(module, inputs, output):
 
 def export_module(spec, output):
     """Export FILE.py:FUNCTION, which gives a module and example inputs."""
-    export_function(*load_function(spec), output)
+    root = os.path.dirname(os.path.abspath(spec.rpartition(":")[0]))
+    export_function(*load_function(spec), output, root)

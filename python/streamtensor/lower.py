@@ -4,7 +4,9 @@ torch.export makes the graph, decompositions of our own keep f64, i64 maxima
 and integer powers out of it, Torch-MLIR lowers it.
 """
 
+import os
 import re
+import sys
 import warnings
 
 import torch
@@ -223,9 +225,43 @@ def _is_check(node):
                                            "sym_constrain" in name)
 
 
-def clean(program):
+# ---- places ----------------------------------------------------------------
+
+_FRAME = re.compile(r'File "([^"]+)", line (\d+)')
+# Where operations pass through, and say nothing about the model.
+_MACHINERY = re.compile(r"<|torch/(fx|export|_\w+)/|torch/_\w+\.py$")
+
+
+def _place(path, roots):
+    """The name of a source file, the same wherever it is installed; None for
+    the exporter's own and for machinery of torch."""
+    own = os.path.dirname(os.path.abspath(__file__)) + os.sep
+    if path.startswith((own, "<")):
+        return None
+    within = [r for r in roots if path.startswith(r)]
+    name = path[len(max(within, key=len)):] if within else \
+        os.path.basename(path) if os.path.isabs(path) else path
+    return None if _MACHINERY.match(name) else name
+
+
+def _name_places(graph, root):
+    """The stack of each operation: what of it is the model's or torch's
+    source, with files named from `root`, the user's directory, or from where
+    Python finds modules."""
+    roots = [os.path.join(os.path.abspath(r), "") for r in
+             [*sys.path, root or "."]]
+    for node in graph.nodes:
+        frames = _FRAME.findall(node.meta.get("stack_trace") or "")
+        named = [(_place(path, roots), line) for path, line in frames]
+        node.meta["stack_trace"] = "\n".join(
+            f'File "{name}", line {line}, in forward'
+            for name, line in named if name) or None
+
+
+def clean(program, root=None):
     """Drop run-time checks of sizes: the package states their ranges."""
     graph = program.graph_module.graph
+    _name_places(graph, root)
     for node in reversed(list(graph.nodes)):
         if _is_check(node):
             graph.erase_node(node)
@@ -258,8 +294,9 @@ def drop_unused(program, names):
     return [name for at, name in flat.items() if at not in gone]
 
 
-def export(module, args, dynamic_shapes=None):
-    """The exported program of module(*args), decomposed and cleaned."""
+def export(module, args, dynamic_shapes=None, root=None):
+    """The exported program of module(*args), decomposed and cleaned. `root`
+    is the directory of the user's sources, which places are named from."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -273,11 +310,55 @@ def export(module, args, dynamic_shapes=None):
                               f"{type(e).__name__}: {e}") from e
         program = program.run_decompositions(decompositions())
     _refuse_state(program)
-    return clean(program)
+    return clean(program, root)
+
+
+def _apart(work):
+    """work() in a process of its own, since Torch-MLIR can crash: its text,
+    and the status that the process ended with."""
+    into, out = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            os.close(into)
+            torch.set_num_threads(1)  # threads are not there after a fork
+            with open(out, "w", encoding="utf-8") as f:
+                try:
+                    f.write(work())
+                    status = 0
+                except ExportError as e:
+                    f.write(str(e))
+        finally:
+            os._exit(status)
+    os.close(out)
+    with open(into, encoding="utf-8") as f:
+        text = f.read()
+    return text, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 def to_linalg(program, entry):
     """The text of the program as one function named `entry`."""
+    text, status = _apart(lambda: _lower(program, entry))
+    if status == 1 and text:
+        raise ExportError(text)
+    if status:
+        kinds = {str(n.target) + _dtype(n) for n in program.graph.nodes
+                 if n.op == "call_function"}
+        raise ExportError("Torch-MLIR crashes on this model; one of its "
+                          "operations is at fault: " +
+                          ", ".join(sorted(kinds)))
+    return text
+
+
+def _dtype(node):
+    value = node.meta.get("val")
+    if not isinstance(value, torch.Tensor):
+        return ""
+    return " (" + str(value.dtype).removeprefix("torch.") + ")"
+
+
+def _lower(program, entry):
     context = ir.Context()
     torch_dialect.register_dialect(context)
     said = []
@@ -294,6 +375,4 @@ def to_linalg(program, entry):
     except Exception as e:
         raise ExportError("Torch-MLIR cannot lower the model: "
                           f"{said[0] if said else e}") from e
-    text = module.operation.get_asm(enable_debug_info=True)
-    # torch counts the graphs of a process in the names of their code.
-    return re.sub(r'"<eval_with_key>\.\d+"', '"<graph>"', text)
+    return module.operation.get_asm(enable_debug_info=True)

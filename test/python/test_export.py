@@ -132,6 +132,53 @@ def test_text_is_what_the_importer_knows(exported):
     assert re.search(r"loc\(.*modeling_llama\.py", text)
 
 
+def places(package):
+    return set(re.findall(r'loc\("([^"]*)":\d',
+                          (package / "model.mlir").read_text()))
+
+
+def test_places_are_in_the_model_and_in_torch(exported):
+    assert places(exported) == {
+        "transformers/models/llama/modeling_llama.py",
+        "transformers/activations.py", "torch/nn/modules/linear.py",
+        "torch/nn/modules/sparse.py"}
+
+
+def test_places_of_a_module(tmp_path):
+    """Named from its file's directory, wherever that is."""
+    texts = []
+    for name in ("one", "two"):
+        (tmp_path / name / "lib").mkdir(parents=True)
+        (tmp_path / name / "lib" / "part.py").write_text(
+            "import torch\nclass Part(torch.nn.Module):\n"
+            "    def forward(self, x):\n        return x * 2\n")
+        (tmp_path / name / "m.py").write_text(
+            "import os, sys, torch\n"
+            "sys.path.insert(0, os.path.dirname(__file__))\n"
+            "sys.modules.pop('lib.part', None), sys.modules.pop('lib', None)\n"
+            "from lib.part import Part\n"
+            "def f():\n"
+            "    return (torch.nn.Sequential(torch.nn.Linear(3, 3), Part()),\n"
+            "            (torch.ones(2, 3),))\n")
+        package = tmp_path / name / "pkg"
+        export.export_module(f"{tmp_path / name / 'm.py'}:f", str(package))
+        assert places(package) == {"torch/nn/modules/container.py",
+                                   "torch/nn/modules/linear.py", "lib/part.py"}
+        texts.append((package / "model.mlir").read_bytes())
+    assert texts[0] == texts[1]
+
+
+def test_crash_of_the_lowering(tmp_path):
+    class Product(torch.nn.Module):
+        def forward(self, x, y):
+            return x @ y
+
+    ones = torch.ones(3, 3, dtype=torch.int8)
+    with pytest.raises(ExportError, match=r"crashes.*aten\.mm.*int8"):
+        export.export_function(Product(), (ones, ones), str(tmp_path / "pkg"))
+    assert not os.listdir(tmp_path)
+
+
 def test_unused_parameters_are_left_out(exported, llama):
     names = [a["name"] for a in described(exported)["arguments"]]
     assert "model.rotary_emb.inv_freq" in names
