@@ -23,7 +23,9 @@ int st_compile(const char *package, const char *build, const char *target,
 
 typedef struct StSession StSession;
 
-/* A build on a device: "sim" (NULL), "interp" or "hls". */
+/* A build on a device: "sim" (NULL), "interp", "hls", or "timing": the cycles
+ * of "sim" without values (results are zeros), for which no weights are
+ * needed. */
 StSession *st_session_open(const char *build, const char *device, char *error,
                            size_t size);
 void st_session_close(StSession *s); /* NULL is fine */

@@ -24,6 +24,9 @@ def parser():
                    help="tokens to make (default 64)")
     p.add_argument("--device", default="sim", metavar="DEVICE",
                    help="sim (default), interp or hls")
+    p.add_argument("--timing-only", action="store_true",
+                   help="cycles of the simulator without values: no text, "
+                        "no weights needed")
     p.add_argument("--logits", metavar="FILE",
                    help="write the logits of every token made, [n, vocab]")
     p.add_argument("--stop", action="store_true",
@@ -121,7 +124,7 @@ def summary(session, steps, prompt_steps):
     return result
 
 
-def print_summary(result, wall, made):
+def print_summary(result, wall, steps):
     def row(what, value, rest):
         print(f"  {what:22} {value:>12} {rest}", file=sys.stderr)
 
@@ -136,7 +139,7 @@ def print_summary(result, wall, made):
         if result["hbm_share"] is not None:
             row("memory bandwidth used", f"{100 * result['hbm_share']:.1f}",
                 "%")
-    row("simulation", f"{made / wall:.1f}", "tokens/s on this machine")
+    row("simulation", f"{steps / wall:.1f}", "steps/s on this machine")
 
 
 def save_logits(path, steps):
@@ -166,13 +169,15 @@ def check_length(prompt, n, context):
 def generate(args):
     """The table of results, and what to print of this machine's speed."""
     tokenizer = load_tokenizer(args.build)
-    with Session(args.build, args.device) as session:
+    device = "timing" if args.timing_only else args.device
+    with Session(args.build, device) as session:
         if session.chunk < 1:
             raise Error(f"{args.build}: error: the build is not a language "
                         "model; use streamtensor run")
         prompt = prompt_tokens(args, session, tokenizer)
         check_length(prompt, args.n, session.context)
-        printer = Printer(tokenizer, prompt, args.json)
+        quiet = args.json or args.timing_only
+        printer = Printer(tokenizer, prompt, quiet)
         prompt_steps = -(-len(prompt) // session.chunk)
         steps = []
         start = time.monotonic()
@@ -183,17 +188,20 @@ def generate(args):
                 printer.add(step.token)
         wall = time.monotonic() - start
         printer.show(last=True)
-        if not args.json:
+        if not quiet:
             print(flush=True)
         if args.logits:
             save_logits(args.logits, steps[prompt_steps - 1:])
-        return summary(session, steps, prompt_steps), wall
+        result = summary(session, steps, prompt_steps)
+        if args.timing_only:
+            result["tokens"] = []
+        return result, wall, len(steps)
 
 
 def main(argv):
     args = parser().parse_args(argv)
     try:
-        result, wall = generate(args)
+        result, wall, steps = generate(args)
     except Error as e:
         text = str(e)
         print(text if "error: " in text else f"error: {text}",
@@ -202,5 +210,5 @@ def main(argv):
     if args.json:
         print(json.dumps(result))
     else:
-        print_summary(result, wall, len(result["tokens"]))
+        print_summary(result, wall, steps)
     return 0

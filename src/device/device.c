@@ -24,7 +24,8 @@ struct StDevice {
 };
 
 bool st_device_parse(const char *name, StDeviceKind *kind) {
-  static const char *const names[ST_DEVICE_COUNT] = {"sim", "interp", "hls"};
+  static const char *const names[ST_DEVICE_COUNT] = {"sim", "interp", "hls",
+                                                      "timing"};
   for (int i = 0; i < ST_DEVICE_COUNT; i++)
     if (!strcmp(names[i], name)) {
       *kind = (StDeviceKind)i;
@@ -56,7 +57,7 @@ StDevice *st_device_open(StDeviceKind kind, const StModule *m,
   *d = (StDevice){.kind = kind, .arena = a, .m = m, .image = image,
                   .diag = diag};
   bool ok = false;
-  if (kind == ST_DEVICE_SIM) {
+  if (kind == ST_DEVICE_SIM || kind == ST_DEVICE_TIMING) {
     d->sim = st_sim_new(m, t, diag);
     ok = d->sim != NULL;
   } else if (kind == ST_DEVICE_INTERP) {
@@ -85,7 +86,8 @@ void st_device_close(StDevice *d) {
 
 static bool step_sim(StDevice *d, int64_t P, int64_t T, StStep *out) {
   const StSimResult *r;
-  if (!st_sim_step(d->sim, d->image, P, T, &r))
+  StMemoryImage *image = d->kind == ST_DEVICE_TIMING ? NULL : d->image;
+  if (!st_sim_step(d->sim, image, P, T, &r))
     return false;
   out->cycles = r->cycles;
   out->bytes = 0;
@@ -123,6 +125,7 @@ bool st_device_step(StDevice *d, int64_t P, int64_t T, StStep *out) {
   *out = (StStep){-1, -1};
   switch (d->kind) {
   case ST_DEVICE_SIM:
+  case ST_DEVICE_TIMING:
     return step_sim(d, P, T, out);
   case ST_DEVICE_INTERP:
     return st_stream_interp_step(d->interp, d->image, P, T);

@@ -1,5 +1,6 @@
 /* A device runs steps of a design on a memory image: the simulator, the
- * interpreter, the compiled C++. */
+ * interpreter, the compiled C++; or the simulator without values, which reads
+ * and writes no memory and needs no parameters. */
 #ifndef ST_DEVICE_DEVICE_H
 #define ST_DEVICE_DEVICE_H
 
@@ -8,7 +9,7 @@
 #include "target/target.h"
 
 typedef enum { ST_DEVICE_SIM, ST_DEVICE_INTERP, ST_DEVICE_HLS,
-               ST_DEVICE_COUNT } StDeviceKind;
+               ST_DEVICE_TIMING, ST_DEVICE_COUNT } StDeviceKind;
 
 typedef struct StDevice StDevice;
 

@@ -28,12 +28,12 @@ static bool open_device(StSession *s, const char *name) {
   StDeviceKind kind;
   if (!st_device_parse(name ? name : "sim", &kind)) {
     st_error(s->diag, (StLoc){0}, "there is no device '%s'", name);
-    st_note(s->diag, "devices: sim, interp, hls");
+    st_note(s->diag, "devices: sim, interp, hls, timing");
     return false;
   }
   const StModule *m = s->build->module;
   const StParam *param = s->build->param;
-  if (!param) {
+  if (!param && kind != ST_DEVICE_TIMING) {
     st_error(s->diag, (StLoc){s->build->package->dir, 0, 0},
              "the package has no weights");
     st_note(s->diag, "export it without --config-only, or with "
@@ -42,7 +42,7 @@ static bool open_device(StSession *s, const char *name) {
   }
   s->image = st_memory_new(s->arena, m);
   for (int i = 0; i < m->arg.n; i++)
-    if (param[i].tensor)
+    if (param && param[i].tensor)
       st_memory_bind(s->image, i, param[i].tensor->data);
   s->device = st_device_open(kind, m, s->build->target, s->image, param,
                              s->build->dir, s->diag);

@@ -63,3 +63,13 @@ def test_devices_agree_bit_for_bit(model, stories, command, tmp_path, prompt):
         assert all((c > 0) == (device == "sim") for c in got["cycles"])
     for device in DEVICES[1:]:
         assert logits[device].tobytes() == logits["sim"].tobytes(), device
+
+
+def test_timing_only_gives_the_same_cycles(stories, command, tmp_path):
+    """Without values, and of a build that has no weights."""
+    got = [json.loads(command("generate", stories[2], "--tokens", "1,403,407",
+                              "-n", 5, "--json", *more).stdout)
+           for more in ([], ["--timing-only"])]
+    assert got[1]["cycles"] == got[0]["cycles"]
+    assert got[1]["hbm_bytes"] == got[0]["hbm_bytes"]
+    assert got[1]["tokens"] == []
