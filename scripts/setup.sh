@@ -17,7 +17,7 @@ packages=(
   libjansson-dev libcmocka-dev # JSON, unit tests
   libmlir-19-dev zlib1g-dev    # the importer
   libxrt-dev                   # the emitted host program compiles against it
-  verilator yosys iverilog z3  # the SystemVerilog library: simulation, proofs
+  verilator yosys iverilog     # the SystemVerilog library: simulation, proofs
   python3 python3-venv
 )
 
