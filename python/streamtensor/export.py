@@ -1,5 +1,6 @@
 """streamtensor export: a model to a package."""
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
@@ -12,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
-from . import lower, package, step
+from . import lower, package, sizes, step
 from .errors import ExportError
 
 TOLERANCE = 1e-3  # of the logits of the step against the model's own
@@ -46,6 +47,7 @@ def load_model(directory):
         kwargs = {"gguf_file": gguf} if gguf else {}
         model, info = AutoModelForCausalLM.from_pretrained(
             directory, dtype=torch.float32, local_files_only=True,
+            attn_implementation="eager",
             output_loading_info=True, ignore_mismatched_sizes=True, **kwargs)
     except Exception as e:
         raise ExportError(f"cannot load {directory}: {e}") from e
@@ -82,7 +84,8 @@ def build_model(directory):
         raise ExportError(f"cannot read {directory}/config.json: {e}") from e
     try:
         with FakeParameters():
-            model = AutoModelForCausalLM.from_config(config)
+            model = AutoModelForCausalLM.from_config(
+                config, attn_implementation="eager")
         if os.path.exists(os.path.join(directory, "generation_config.json")):
             model.generation_config = GenerationConfig.from_pretrained(
                 directory, local_files_only=True)
@@ -133,12 +136,45 @@ def _cache_shapes(model, function, params):
     also notes which mask each layer uses."""
     layers = model.config.get_text_config().num_hidden_layers
     probe = step.ProbeCache(layers)
-    function.attention.probing = True
-    with torch.no_grad():
+    if function.attention:
+        function.attention.probing = True
+    with _runs(model, 2):
         function.run(params, torch.zeros(1, 2, dtype=torch.int64),
                      torch.tensor(0), probe)
-    function.attention.probing = False
+    if function.attention:
+        function.attention.probing = False
     return probe.shapes()
+
+
+def _exchanged(model, params, ctx):
+    """The step with our attention, and the shapes of its caches."""
+    function = step.Step(model, step.attach(model))
+    shapes = _cache_shapes(model, function, params)
+    function.attention.check_masks(ctx)
+    return function, shapes
+
+
+def _unchanged(model, params, ctx):
+    """The step with the model's own attention, and the shapes."""
+    step.detach(model)
+    function = step.Step(model, None)
+    return function, _cache_shapes(model, function, params)
+
+
+def _make_step(model, params, chunk, ctx, compare):
+    """The first step that computes what the model does, and the shapes of its
+    caches. Our attention makes better hardware than most models' own."""
+    reasons = []
+    for make in (_exchanged, _unchanged):
+        try:
+            function, shapes = make(model, params, ctx)
+            if compare:
+                _compare(model, function, params, shapes, chunk, ctx)
+            return function, shapes
+        except ExportError as e:
+            if str(e) not in reasons:
+                reasons.append(str(e))
+    raise ExportError("; with the model's own attention: ".join(reasons))
 
 
 def _limits(model, chunk, ctx):
@@ -181,11 +217,24 @@ def _ports(params, shapes, vocab):
     return arguments, results
 
 
+@contextlib.contextmanager
+def _runs(model, tokens):
+    try:
+        with torch.no_grad():
+            yield
+    except ExportError:
+        raise
+    except Exception as e:
+        raise ExportError(f"{type(model).__name__} does not run {tokens} "
+                          f"tokens: {type(e).__name__}: {e}") from e
+
+
 def _compare(model, function, params, shapes, chunk, ctx):
     """The step's logits against the model's own, chunk by chunk."""
     vocab = model.config.get_text_config().vocab_size
     generator = torch.Generator().manual_seed(1)
-    window = max(function.attention.windows(), default=0)
+    window = max(function.attention.windows(), default=0) \
+        if function.attention else 96
     length = min(ctx, max(chunk + 3, window + 5), 96)
     ids = torch.randint(0, vocab, (1, length), generator=generator)
     past = [(torch.zeros(1, kv, 0, k), torch.zeros(1, kv, 0, v))
@@ -193,10 +242,10 @@ def _compare(model, function, params, shapes, chunk, ctx):
     worst, at = 0.0, 0
     implementation = model.config._attn_implementation
     model.set_attn_implementation("eager")
-    with torch.no_grad():
+    with _runs(model, length):
         want = model(ids, use_cache=False).logits[0]
     model.set_attn_implementation(implementation)
-    with torch.no_grad():
+    with _runs(model, length):
         while at < length:
             T = min(chunk, length - at)
             logits, rows = function(params, ids[:, at:at + T],
@@ -214,17 +263,58 @@ def _compare(model, function, params, shapes, chunk, ctx):
         f"(largest difference {worst:.2g})")
 
 
-def _trace(function, params, shapes, chunk, ctx):
+def _program(function, params, shapes, chunk, ctx):
+    """The exported program of the step. A model that reads P + T rows of a
+    table of ctx rows has torch.export ask for a P that never gets there."""
+    example = _example(params, shapes, 5, 7)
+    most_t = max(chunk, 8)
+    for most_p in (max(ctx, 16), max(ctx - most_t - 1, 16)):
+        T = torch.export.Dim("T", min=1, max=most_t)
+        P = torch.export.Dim("P", min=0, max=most_p)
+        free = [({2: P}, {2: P}) for _ in shapes]
+        try:
+            return lower.export(function, example,
+                                ({k: {} for k in params}, {1: T}, {}, free))
+        except ExportError as e:
+            if "Constraints violated" not in str(e):
+                raise
+            reason = e
+    raise reason
+
+
+def _trace(function, params, shapes, chunk, ctx, run):
     """The linalg text of the step, and the parameters that it uses."""
     say("tracing")
-    T = torch.export.Dim("T", min=1, max=max(chunk, 8))
-    P = torch.export.Dim("P", min=0, max=max(ctx, 16))
-    free = [({2: P}, {2: P}) for _ in shapes]
-    dynamic = ({k: {} for k in params}, {1: T}, {}, free)
-    program = lower.export(function, _example(params, shapes, 5, 7), dynamic)
+    program = _program(function, params, shapes, chunk, ctx)
+    sizes.rewrite(program, chunk, ctx)
+    if run:
+        _check_trace(program, function, params, shapes, chunk, ctx)
     used = lower.drop_unused(program, list(params))
     say("lowering")
     return lower.to_linalg(program, "step"), used
+
+
+def _check_trace(program, function, params, shapes, chunk, ctx):
+    """What was traced at one T and P holds at the extreme ones too."""
+    for T, P in sizes.corners(chunk, ctx):
+        args = _example(params, shapes, T, P)
+        generator = torch.Generator().manual_seed(1)
+        for t in pytree.tree_leaves(args[3]):
+            t.normal_(generator=generator)
+        try:
+            with torch.no_grad():
+                got = lower.run(program, args)[0]
+                worst = (got - function(*args)[0]).abs().max().item()
+        except Exception as e:
+            raise ExportError(
+                f"the model does not run {T} tokens after {P} others: "
+                f"{type(e).__name__}: {e} (try a smaller --ctx)") from e
+        if not worst <= TOLERANCE:
+            raise ExportError(
+                f"with {T} tokens after {P} others the model computes "
+                f"something else than it does with 5 after 7 (logits "
+                f"{worst:.3g} apart); that is not supported (try a smaller "
+                "--ctx)")
 
 
 def _stop_tokens(model):
@@ -272,18 +362,13 @@ def export_causal_lm(directory, output, chunk=None, ctx=None,
     say(f"loading {directory}")
     model = build_model(directory) if config_only else load_model(directory)
     chunk, ctx = _limits(model, chunk, ctx)
-    attention = step.attach(model)
     params = step.state(model)
-    function = step.Step(model, attention)
     traced = params
     if config_only:
         mode = FakeTensorMode(shape_env=ShapeEnv(), allow_non_fake_inputs=True)
         traced = {n: _without_memory(mode, t) for n, t in params.items()}
-    shapes = _cache_shapes(model, function, traced)
-    attention.check_masks(ctx)
-    if not config_only:
-        _compare(model, function, params, shapes, chunk, ctx)
-    text, used = _trace(function, traced, shapes, chunk, ctx)
+    function, shapes = _make_step(model, traced, chunk, ctx, not config_only)
+    text, used = _trace(function, traced, shapes, chunk, ctx, not config_only)
     params = {n: params[n] for n in used}
     weights = _weights(params, config_only, random_weights)
     package.write(output,

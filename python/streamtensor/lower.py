@@ -11,6 +11,7 @@ import warnings
 
 import torch
 from torch.export.graph_signature import InputKind, OutputKind
+from torch.utils import _pytree as pytree
 from torch_mlir import fx
 from torch_mlir.compiler_utils import OutputType
 from torch_mlir.dialects import torch as torch_dialect
@@ -21,6 +22,9 @@ from torch_mlir.extras.fx_importer import FxImporter
 from .errors import ExportError
 
 aten = torch.ops.aten
+COPIES = {aten.clone.default, aten.lift_fresh_copy.default,
+          aten._to_copy.default}
+MOST_SLICES = 8
 
 
 def _layer_norm(x, shape, weight, bias, eps):
@@ -219,6 +223,62 @@ def decompositions():
     return table
 
 
+def _stored(program, node):
+    """The values of an index that is stored in the program, or None."""
+    while isinstance(node, torch.fx.Node) and node.target in COPIES:
+        node = node.args[0]
+    names = program.graph_signature.inputs_to_lifted_tensor_constants
+    if not isinstance(node, torch.fx.Node) or node.name not in names:
+        return None
+    value = program.constants[names[node.name]]
+    return None if value.dim() != 1 or value.dtype == torch.bool else \
+        value.tolist()
+
+
+def _runs(values):
+    """[first, end) of each run of consecutive values."""
+    runs = []
+    for v in values:
+        if runs and runs[-1][1] == v:
+            runs[-1][1] = v + 1
+        else:
+            runs.append([v, v + 1])
+    return runs
+
+
+def _sliced(graph, x, dim, runs):
+    """x at the runs of positions along dim."""
+    parts = []
+    for start, end in runs:
+        part = graph.call_function(aten.slice.Tensor, (x, dim, start, end))
+        part.meta["val"] = part.target(x.meta["val"], *part.args[1:])
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else graph.call_function(
+        aten.cat.default, (parts, dim))
+
+
+def slice_stored(program):
+    """Slices instead of lookups at a few stored positions."""
+    graph = program.graph
+    for node in list(graph.nodes):
+        if node.target is not aten.index.Tensor:
+            continue
+        x, indices = node.args
+        dims = [d for d, i in enumerate(indices) if i is not None]
+        values = _stored(program, indices[dims[0]]) if len(dims) == 1 else None
+        if not values or not isinstance(x.meta["val"].shape[dims[0]], int):
+            continue
+        extent = x.meta["val"].shape[dims[0]]
+        runs = _runs([v % extent for v in values])
+        if len(runs) > MOST_SLICES:
+            continue
+        with graph.inserting_before(node):
+            new = _sliced(graph, x, dims[0], runs)
+        new.meta.update(node.meta)
+        node.replace_all_uses_with(new)
+        graph.erase_node(node)
+
+
 def _is_check(node):
     name = str(node.target)
     return node.op == "call_function" and ("_assert" in name or
@@ -294,6 +354,15 @@ def drop_unused(program, names):
     return [name for at, name in flat.items() if at not in gone]
 
 
+def run(program, args):
+    """The results of a program that `export` returned."""
+    given = iter(pytree.tree_leaves(args))
+    stored = {**program.state_dict, **program.constants}
+    flat = [next(given) if s.kind is InputKind.USER_INPUT else
+            stored[s.target] for s in program.graph_signature.input_specs]
+    return torch.fx.Interpreter(program.graph_module).run(*flat)
+
+
 def export(module, args, dynamic_shapes=None, root=None):
     """The exported program of module(*args), decomposed and cleaned. `root`
     is the directory of the user's sources, which places are named from."""
@@ -310,6 +379,7 @@ def export(module, args, dynamic_shapes=None, root=None):
                               f"{type(e).__name__}: {e}") from e
         program = program.run_decompositions(decompositions())
     _refuse_state(program)
+    slice_stored(program)
     return clean(program, root)
 
 

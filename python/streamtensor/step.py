@@ -4,7 +4,12 @@ A step takes the parameters, the ids of T tokens, their position P and the
 cached keys and values of P tokens, and gives the logits of the last token and
 the T new rows of every cache. It is a pure function: appending the rows is the
 device's work.
+
+Attention is ours where the model lets it be exchanged, and the model's own
+where it does not.
 """
+
+import inspect
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
@@ -49,7 +54,9 @@ class StepCache(Cache):
                 torch.cat([value, value_states], 2))
 
     def get_seq_length(self, layer_idx=0):
-        return self.past[0][0].shape[2]
+        """With the new rows once the layer has given them."""
+        given = self.rows[layer_idx]
+        return self.past[0][0].shape[2] + (given[0].shape[2] if given else 0)
 
     def get_mask_sizes(self, query_length, layer_idx=0):
         return self.past[0][0].shape[2] + query_length, 0
@@ -77,7 +84,8 @@ class ProbeCache(StepCache):
         return key_states, value_states
 
     def get_seq_length(self, layer_idx=0):
-        return 0
+        given = self.rows[layer_idx]
+        return given[0].shape[2] if given else 0
 
     def get_mask_sizes(self, query_length, layer_idx=0):
         return query_length, 0
@@ -184,29 +192,54 @@ class Attention:
 
 
 class Step(torch.nn.Module):
-    """forward(params, ids, position, past) -> (logits, rows)."""
+    """forward(params, ids, position, past) -> (logits, rows).
+
+    attention: what `attach` returned, or None: the model's own is traced.
+    """
 
     def __init__(self, model, attention):
         super().__init__()
         self.model = [model]  # its parameters are arguments, not state
         self.attention = attention
+        self.knows = set(inspect.signature(model.forward).parameters)
 
     def run(self, params, ids, position, cache):
-        self.attention.calls = 0
+        if self.attention:
+            self.attention.calls = 0
         at = (torch.arange(ids.shape[1]) + position).unsqueeze(0)
+        given = dict(past_key_values=cache, use_cache=True, position_ids=at,
+                     logits_to_keep=1)
         out = torch.func.functional_call(
             self.model[0], params, (ids,),
-            dict(past_key_values=cache, use_cache=True, position_ids=at,
-                 logits_to_keep=1))
-        if self.attention.calls != len(cache) or None in cache.rows:
-            raise ExportError(
-                f"{type(self.model[0]).__name__} does not use the attention "
-                f"interface of transformers once in each of its {len(cache)} "
-                "layers; it would be exported wrongly")
+            {k: v for k, v in given.items() if k in self.knows})
+        self.check(cache, ids.shape[1])
         return out.logits[:, -1]
+
+    def check(self, cache, T):
+        """Refuse a model whose layers did not all do what is expected."""
+        name = type(self.model[0]).__name__
+        layers = len(cache)
+        if self.attention and self.attention.calls != layers:
+            raise ExportError(
+                f"{name} calls the attention interface of transformers "
+                f"{self.attention.calls} times in its {layers} layers")
+        for i, rows in enumerate(cache.rows):
+            if rows is None:
+                raise ExportError(
+                    f"layer {i} of {name} does not keep keys and values of "
+                    "its tokens in the cache, as attention does; such layers "
+                    "are not supported")
+            for t in rows:
+                if t.dim() != 4 or t.shape[0] != 1 or t.shape[2] != T:
+                    raise ExportError(
+                        f"layer {i} of {name} keeps {list(t.shape)} in the "
+                        f"cache for {T} tokens instead of [1, heads, {T}, "
+                        "dim]; that is not supported")
 
     def forward(self, params, ids, position, past):
         cache = StepCache(past)
+        for t in (t for both in past for t in both):
+            torch._check(t.shape[2] == cache.past[0][0].shape[2])
         return self.run(params, ids, position, cache), cache.rows
 
 
@@ -225,6 +258,11 @@ def attach(model):
         raise ExportError(f"{type(model).__name__} has no exchangeable "
                           f"attention: {e}") from e
     return attention
+
+
+def detach(model):
+    """Make `model` use its own attention, and the masks of transformers."""
+    model.set_attn_implementation("eager")
 
 
 def state(model):

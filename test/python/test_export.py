@@ -254,20 +254,21 @@ def test_a_failure_leaves_the_old_package(exported, tmp_path):
 # ---- the step --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["gpt2", "gemma3"])
+@pytest.mark.parametrize("name", ["gpt2", "gemma3", "gpt_neo", "bloom"])
 @pytest.mark.parametrize("chunks", [[1] * 30, [7, 1, 16, 6], [30], [3]])
 def test_step_is_the_model(name, chunks):
-    """However the tokens are cut, and beyond gemma3's window of 12."""
+    """However the tokens are cut, and beyond a window of 12; the last two
+    with attention of their own."""
     model = tiny_models.build(name)
     ids = torch.randint(0, 96, (1, sum(chunks)),
                         generator=torch.Generator().manual_seed(3))
     model.set_attn_implementation("eager")
     with torch.no_grad():
         want = model(ids, use_cache=False).logits[0]
-    attention, params, function = attached(model)
+    params = step.state(model)
+    function, shapes = export._make_step(model, params, 8, 64, False)
+    assert (function.attention is None) == (name in ("gpt_neo", "bloom"))
     with torch.no_grad():
-        shapes = export._cache_shapes(model, function, params)
-        attention.check_masks(64)
         past = [(torch.zeros(1, kv, 0, k), torch.zeros(1, kv, 0, v))
                 for kv, k, v in shapes]
         at = 0
@@ -303,6 +304,52 @@ def test_attention_of_its_own(name):
     with pytest.raises(ExportError, match="interface"):
         _, params, function = attached(model)
         export._cache_shapes(model, function, params)
+
+
+@pytest.mark.parametrize("fail, words", [
+    (lambda rows: None, "layer 1 of .* does not keep keys and values"),
+    (lambda rows: (rows[0][0], rows[1]), r"keeps \[2, 3, 8\] .* for 3 tokens"),
+    (lambda rows: (rows[0], rows[1].repeat(1, 1, 2, 1)), r"keeps .*2, 6, 8"),
+])
+def test_cache_of_another_kind(fail, words):
+    function = step.Step(tiny_models.build("mpt"), None)
+    rows = (torch.zeros(1, 2, 3, 8), torch.zeros(1, 2, 3, 8))
+    cache = step.ProbeCache(2)
+    cache.rows = [rows, fail(rows)]
+    with pytest.raises(ExportError, match=words):
+        function.check(cache, 3)
+
+
+def test_states_are_not_keys_and_values():
+    model = tiny_models.build("mamba")
+    with pytest.raises(ExportError, match="0 times in its 2 layers; with the "
+                       "model's own attention: layer 0 of .* does not keep"):
+        export._make_step(model, step.state(model), 8, 64, False)
+
+
+def test_more_tokens_than_the_model_takes():
+    """Not every configuration tells its maximum."""
+    model = tiny_models.build("mpt")
+    with pytest.raises(ExportError, match="MptForCausalLM does not run 96"):
+        export._make_step(model, step.state(model), 8, 100, True)
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda T, P: P > 60, lambda T, P: T == 8, lambda T, P: T == 1])
+def test_trace_of_other_sizes(wrong):
+    """What a model does at other sizes than those that were traced."""
+    model = tiny_models.build("mpt")
+    params = step.state(model)
+    function, shapes = export._make_step(model, params, 8, 64, False)
+    program = export._program(function, params, shapes, 8, 64)
+    export._check_trace(program, function, params, shapes, 8, 64)
+
+    def other(params, ids, position, past):
+        logits, rows = function(params, ids, position, past)
+        return logits + wrong(ids.shape[1], past[0][0].shape[2]), rows
+
+    with pytest.raises(ExportError, match="computes something else"):
+        export._check_trace(program, other, params, shapes, 8, 64)
 
 
 @pytest.mark.parametrize("mask", [
