@@ -75,6 +75,7 @@ StTransfer st_transfer_new(StArena *a, const StModule *m, const StOp *op) {
                   .layer_dim = load ? op->u.load.layer_dim
                                     : op->u.store.layer_dim,
                   .append_dim = find_append(m, op, type)};
+  t.rows = t.gather >= 0 ? st_load_rows(m, op) : st_sym_const(0);
   t.token = (int)st_itensor_token(t.order);
   t.offset = ST_NEW_N(a, int64_t, t.token);
   t.dense = true;
@@ -136,14 +137,17 @@ void st_transfer_load(const StTransfer *t, const StMemoryImage *im,
                       const int64_t *loop, int64_t index, int64_t P, int64_t T,
                       void *slots) {
   int64_t layer, bytes;
-  int64_t at = address(t, loop, index, P, T, &layer);
+  bool outside =
+      t->gather >= 0 && (index < 0 || index >= st_sym_eval(t->rows, P, T));
+  int64_t at = address(t, loop, outside ? 0 : index, P, T, &layer);
   const char *from = source(t, im, layer, &bytes);
   int64_t size = (int64_t)st_dtype_bytes(t->dtype);
   const StOp *def = t->op->operand[0]->def;
   bool splat = def->kind == ST_OP_CONST && def->u.constant.splat;
+  bool within = at >= 0 && (at + t->offset[t->token - 1] + 1) * size <= bytes;
   if (splat)
     at = 0;
-  else if (at < 0 || (at + t->offset[t->token - 1] + 1) * size > bytes) {
+  if (outside || (!splat && !within)) {
     ST_CHECK(t->gather >= 0, "a load leaves its tensor");
     memset(slots, 0, (size_t)t->token * (size_t)st_slot_bytes(t->dtype));
     return;

@@ -36,6 +36,7 @@ typedef struct {
   bool dense;      /* offsets are 0, 1, 2, ... */
   const int64_t *stride;
   int gather, layer_dim;
+  StSym rows;     /* LOAD that gathers: of the table, for an index */
   int append_dim; /* STORE of cache rows: data dim that starts at P; -1 */
 } StTransfer;
 

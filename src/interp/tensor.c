@@ -260,7 +260,7 @@ static bool run_carry(Interp *s, const StOp *op) {
 }
 
 /* A gathering load of expand-repeat: data dim 0 is the positions that the
- * indices give. Strides are those of the table at its largest extents. */
+ * indices give. Strides are those of the table as memory holds it. */
 static bool run_gather(Interp *s, const StOp *op) {
   const StLoad *l = &op->u.load;
   const StValue *table = op->operand[0];
@@ -271,14 +271,12 @@ static bool run_gather(Interp *s, const StOp *op) {
   const int64_t *index = value_of(s, op->operand[1])->slots;
   int64_t *most = ST_NEW_N(s->a, int64_t, from->rank + 1);
   for (int d = 0; d < from->rank; d++)
-    most[d] = st_sym_max(table->type.shape[d], s->m->ctx, s->m->chunk);
+    most[d] = st_module_stored_extent(s->m, table->type.shape[d]);
   const int64_t *stride = row_major(s->a, from->rank, most);
   int64_t *own = row_major(s->a, from->rank, from->extent);
   int64_t *shape = row_major(s->a, to->rank, to->extent);
-  int64_t n = st_dense_elements(to), rows = 0;
-  for (int d = 0; d < from->rank; d++) /* that an index may choose from */
-    if (stride[d] == l->stride[l->gather] && from->extent[d] > rows)
-      rows = from->extent[d];
+  int64_t n = st_dense_elements(to);
+  int64_t rows = st_sym_eval(st_load_rows(s->m, op), s->env->P, s->env->T);
   size_t bytes = slot_bytes(to);
   for (int64_t i = 0; i < n; i++) {
     int64_t rest = 0, at = 0, x = 0;

@@ -132,6 +132,21 @@ int64_t st_module_stored_extent(const StModule *m, StSym extent) {
   return extent.p && full > most ? full : most;
 }
 
+StSym st_load_rows(const StModule *m, const StOp *load) {
+  const StLoad *l = &load->u.load;
+  const StType *t = &load->operand[0]->type;
+  StSym rows = st_sym_const(0);
+  int64_t stride = 1;
+  for (int d = t->rank; d-- > 0;) {
+    int64_t n = st_sym_max(t->shape[d], m->ctx, m->chunk);
+    if (stride == l->stride[l->gather] &&
+        n > st_sym_max(rows, m->ctx, m->chunk))
+      rows = t->shape[d];
+    stride *= st_module_stored_extent(m, t->shape[d]);
+  }
+  return rows;
+}
+
 int64_t st_type_max_elements(const StModule *m, const StType *t) {
   int64_t n = 1;
   for (int i = 0; i < t->rank; i++)

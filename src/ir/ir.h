@@ -305,6 +305,9 @@ StType st_type_tensor(StArena *a, StDtype dtype, int rank, const StSym *shape);
 /* Positions that memory holds of a dim: the most there can be, the whole
  * context where there are P. */
 int64_t st_module_stored_extent(const StModule *m, StSym extent);
+/* Positions that the index of a gathering load chooses from: the extent of the
+ * table's dim in whose stride the index counts. */
+StSym st_load_rows(const StModule *m, const StOp *load);
 /* Elements of a tensor type at the largest extents. */
 int64_t st_type_max_elements(const StModule *m, const StType *t);
 

@@ -42,7 +42,8 @@ struct StMover {
   StTransfer transfer;   /* LOAD, STORE */
   int ntensors;          /* LOAD, STORE: of the list */
   Tensor *tensor;        /* [ntensors] */
-  int64_t index;         /* LOAD that gathers: the index held */
+  int64_t index, rows;   /* LOAD that gathers: the index held; how many rows
+                            there are in this step */
   int64_t *stride;       /* FILL: of the window */
   uint8_t *window;       /* FILL, DRAIN: the banks, one after another */
 };
@@ -345,6 +346,7 @@ void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
       at += origin * t->stride[d];
   }
   cursor_start(&m->cursor, m->process, m->loop, at, list);
+  m->rows = st_sym_eval(t->rows, P, T);
   for (int i = 0; i < m->ntensors; i++) {
     m->tensor[i] = find_tensor(m, image, i);
     ST_CHECK(in_range(m, at, m->tensor[i].bytes / m->size),
@@ -391,9 +393,10 @@ void st_mover_gather_beats(StMover *m, uint8_t *to, const int64_t *index,
     if (index)
       m->index = index[i];
     const Tensor *t = &m->tensor[m->cursor.list];
-    int64_t at = m->cursor.at + m->index * stride;
+    bool inside = m->index >= 0 && m->index < m->rows;
+    int64_t at = m->cursor.at + (inside ? m->index * stride : 0);
     int64_t end = (at + m->offset[m->count - 1] + 1) * m->size;
-    if (at < 0 || end > t->bytes)
+    if (!inside || end > t->bytes)
       memset(to, 0, (size_t)bytes);
     else
       read_tokens(m, to, t->data + at * m->size, 0, 1);

@@ -60,3 +60,20 @@ def test_refused(name, tmp_path, command):
     command("coverage", package, status=1)
     p = command("compile", package, "-o", tmp_path / "build", status=1)
     assert ".py:" in p.stderr and "error:" in p.stderr, p.stderr
+
+
+@pytest.mark.parametrize("device", ["sim", "interp", "hls"])
+def test_lookups(device, tmp_path, command):
+    """In any dim of a table; zeros outside of it (doc/machine.md)."""
+    package, build = tmp_path / "pkg", tmp_path / "build"
+    exporter.export_module(spec("lookups"), str(package))
+    command("compile", package, "-o", build)
+    model, inputs = modules.ACCEPTED["lookups"]()
+    for index in (inputs[0], torch.tensor([-9, 7])):
+        save_file({"input0": index}, tmp_path / "in")
+        command("run", build, "--in", tmp_path / "in", "--out",
+                tmp_path / "out", "--device", device)
+        got = load_file(tmp_path / "out")
+        for key, y in by_name(model(inputs[0])).items():
+            want = y if index is inputs[0] else torch.zeros_like(y)
+            assert torch.equal(got[key], want), key

@@ -187,6 +187,20 @@ case("index_select", lambda: (
     (rand(3, 7),)))
 case("take_rows", lambda: (Function(lambda x, i: x[i]),
                            (rand(9, 5), torch.randint(0, 9, (3, 2)))))
+
+
+class Lookups(nn.Module):
+    """One index in each dim of a table."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("table", rand(3, 4, 5))
+
+    def forward(self, i):
+        return tuple(self.table.index_select(d, i + d) for d in range(3))
+
+
+case("lookups", lambda: (Lookups(), (torch.tensor([2, 0]),)))
 case("one_hot", lambda: (
     Function(lambda i: F.one_hot(i, 6).float()),
     (torch.randint(0, 6, (5,)),)))

@@ -87,7 +87,7 @@ static const char *fetch_index(StStr *out, const StHlsPlan *plan,
                                const StHlsAddress *at, const char *address) {
   StArena *a = plan->a;
   const char *when = st_hls_nest_at_zero(nest, op->u.load.index_level);
-  StSym n = op->operand[0]->type.shape[op->u.load.gather];
+  StSym n = st_load_rows(plan->m, op);
   if (strcmp(when, "true"))
     st_str_printf(out, "    if (%s)\n  ", when);
   st_str_printf(out,
