@@ -220,6 +220,42 @@ bool st_build_file(const StBuild *b, const char *name, StMap *map,
   return st_map_open(map, st_path_join(b->arena, b->dir, name), diag);
 }
 
+/* Beats of an operation in a step: more take more than an hour in hardware, and
+ * nothing that is compiled comes near. */
+static const double most_beats = 1e13;
+
+static double count_beats(const StModule *m, const StOp *op) {
+  double n = 1;
+  if (op->kind == ST_OP_KERNEL)
+    for (int i = 0; i < op->u.nest.nloops; i++)
+      n *= (double)st_sym_max(op->u.nest.loop[i].trip, m->ctx, m->chunk);
+  for (int r = 0; r < op->nresults; r++) {
+    const StItensor *o = op->result[r]->type.order;
+    double tokens = 1;
+    for (int i = 0; o && i < o->nloops; i++)
+      tokens *= (double)st_sym_max(o->loop[i].trip, m->ctx, m->chunk);
+    n = tokens > n ? tokens : n;
+  }
+  return n;
+}
+
+/* A design that was not damaged is of a size that the target can hold and
+ * finish. */
+static bool check_size(const StBuild *b, const char *path, StDiag *diag) {
+  const StModule *m = b->module;
+  for (int i = 0; i < m->op.n; i++) {
+    double n = count_beats(m, m->op.at[i]);
+    if (n <= most_beats)
+      continue;
+    st_error(diag, (StLoc){.file = path},
+             "%s #%d takes %.0f beats in a step, which is not sensible",
+             st_op_name(m->op.at[i]->kind), m->op.at[i]->id, n);
+    st_note(diag, "the file is damaged; compile again");
+    return false;
+  }
+  return st_memory_check(m, b->target, (StLoc){.file = path}, diag);
+}
+
 static bool read_module(StBuild *b, StDiag *diag) {
   StMap map;
   if (!st_build_file(b, "design.st", &map, diag))
@@ -227,7 +263,8 @@ static bool read_module(StBuild *b, StDiag *diag) {
   char *path = st_path_join(b->arena, b->dir, "design.st");
   b->module = st_module_parse(path, map.data, map.size, diag);
   st_map_close(&map);
-  return b->module && st_module_verify(b->module, "reading the build", diag);
+  return b->module && st_module_verify(b->module, "reading the build", diag) &&
+         check_size(b, path, diag);
 }
 
 static bool read_info(StBuild *b, bool with_package, StDiag *diag) {

@@ -8,6 +8,7 @@
  * their size. */
 #include "pass/pass.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "ir/itensor.h"
@@ -89,33 +90,32 @@ static void set_channels(StModule *m, const StTarget *t) {
 }
 
 /* Bytes of all arguments and results; caches at their full context. */
-static int64_t stored_bytes(const StModule *m) {
-  int64_t sum = 0;
+static double stored_bytes(const StModule *m) {
+  double sum = 0;
   for (int i = 0; i < m->arg.n + m->ret.n; i++) {
     const StPort *p = i < m->arg.n ? &m->arg.at[i] : &m->ret.at[i - m->arg.n];
-    int64_t n = p->role == ST_ROLE_CACHE_ROWS ? 0
-                                              : st_dtype_bits(p->dtype);
+    double n = p->role == ST_ROLE_CACHE_ROWS ? 0 : st_dtype_bits(p->dtype);
     for (int d = 0; d < p->rank; d++)
-      n *= st_module_stored_extent(m, p->shape[d]);
-    sum += (n + 7) / 8;
+      n *= (double)st_module_stored_extent(m, p->shape[d]);
+    sum += ceil(n / 8);
   }
   return sum;
 }
 
-static bool check_memory(const StModule *m, const StPassContext *ctx) {
-  const StTarget *t = ctx->target;
+bool st_memory_check(const StModule *m, const StTarget *t, StLoc loc,
+                     StDiag *diag) {
   bool on_chip = t->memory.kind == ST_STORAGE_ONCHIP;
-  double need = (double)stored_bytes(m) / 1e6;
+  double need = stored_bytes(m) / 1e6;
   double have = on_chip ? (t->device.bram36 * 36 * 1024 +
                            t->device.uram * 288 * 1024) / 8e6
                         : (double)t->memory.channels *
                               (double)t->memory.channel_mb * 1.048576;
   if (need <= have)
     return true;
-  st_error(ctx->diag, (StLoc){0},
+  st_error(diag, loc,
            "parameters and caches need %.1f MB where %s has %.1f MB of %s",
            need, t->name, have, on_chip ? "block RAM" : "memory");
-  st_note(ctx->diag, "export with a smaller --ctx, or compile for a target "
+  st_note(diag, "export with a smaller --ctx, or compile for a target "
                      "with more memory (-t)");
   return false;
 }
@@ -127,7 +127,7 @@ bool st_pass_allocate(StModule *m, const StPassContext *ctx) {
     return false;
   }
   m->target = ctx->target->name;
-  if (!check_memory(m, ctx))
+  if (!st_memory_check(m, ctx->target, (StLoc){0}, ctx->diag))
     return false;
   set_channels(m, ctx->target);
   for (int i = 0; i < m->op.n; i++) {

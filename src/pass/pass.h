@@ -45,4 +45,9 @@ bool st_pass_fuse_kernels(StModule *m, const StPassContext *ctx);
 bool st_pass_allocate(StModule *m, const StPassContext *ctx);
 bool st_pass_size_fifos(StModule *m, const StPassContext *ctx);
 
+/* Are arguments and results small enough for the target's memory? Else an
+ * error at `loc`. */
+bool st_memory_check(const StModule *m, const StTarget *t, StLoc loc,
+                     StDiag *diag);
+
 #endif

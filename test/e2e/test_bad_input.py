@@ -38,6 +38,13 @@ def unsupported():
 def upsampled():
     return torch.nn.Upsample(scale_factor=2), (torch.randn(1, 2, 4, 4),)
 
+class Twice(torch.nn.Module):
+    def forward(self, x):
+        return x * 2
+
+def twice():
+    return Twice(), (torch.randn(91, 16),)
+
 def raises():
     raise ValueError("not today")
 """
@@ -140,6 +147,23 @@ def test_flipped_bits_of_a_build(linear, tmp_path, name):
         path.write_bytes(spoilt)
         orderly("check", build)
         orderly("report", build)
+
+
+@pytest.mark.parametrize("extent, words", [
+    (10 ** 9, r"128000\.0 MB where u55c has"),
+    (10 ** 14, r"beats in a step"),
+])
+def test_absurd_size_of_a_build(modules, work, command, tmp_path, extent,
+                                words):
+    """Refused on sight: no terabytes, no hours."""
+    package, build = work / "twice", tmp_path / "build"
+    command("export", f"{modules}:twice", "-o", package)
+    command("compile", package, "-o", build)
+    path = build / "design.st"
+    path.write_text(re.sub(r"\b91\b", str(extent), path.read_text()))
+    for args in (["check"], ["report"], ["run", "--in", "x", "--out", "y"]):
+        assert re.search(r"build/design\.st: error: .*" + words,
+                         refused(args[0], build, *args[1:]))
 
 
 def spoil_weights(package, change):
