@@ -165,6 +165,7 @@ def _make_step(model, params, chunk, ctx, compare):
     """The first step that computes what the model does, and the shapes of its
     caches. Our attention makes better hardware than most models' own."""
     reasons = []
+    step.exchange_experts(model)
     for make in (_exchanged, _unchanged):
         try:
             function, shapes = make(model, params, ctx)
@@ -229,6 +230,19 @@ def _runs(model, tokens):
                           f"tokens: {type(e).__name__}: {e}") from e
 
 
+def _own_logits(model, ids):
+    """By the model as it is, without anything of ours."""
+    config = model.config
+    ours = config._attn_implementation, config._experts_implementation
+    model.set_attn_implementation("eager")
+    config._experts_implementation = "eager"
+    with _runs(model, ids.shape[1]):
+        logits = model(ids, use_cache=False).logits[0]
+    model.set_attn_implementation(ours[0])
+    config._experts_implementation = ours[1]
+    return logits
+
+
 def _compare(model, function, params, shapes, chunk, ctx):
     """The step's logits against the model's own, chunk by chunk."""
     vocab = model.config.get_text_config().vocab_size
@@ -240,11 +254,7 @@ def _compare(model, function, params, shapes, chunk, ctx):
     past = [(torch.zeros(1, kv, 0, k), torch.zeros(1, kv, 0, v))
             for kv, k, v in shapes]
     worst, at = 0.0, 0
-    implementation = model.config._attn_implementation
-    model.set_attn_implementation("eager")
-    with _runs(model, length):
-        want = model(ids, use_cache=False).logits[0]
-    model.set_attn_implementation(implementation)
+    want = _own_logits(model, ids)
     with _runs(model, length):
         while at < length:
             T = min(chunk, length - at)

@@ -145,6 +145,21 @@ def _diagonal(x, offset=0, dim1=0, dim2=1):
                    at.unsqueeze(1) == torch.arange(columns), -1)
 
 
+def _topk(x, k, dim=-1, largest=True, sorted=True):
+    """By the rank of each element: how many come before it."""
+    if not x.dim() or not isinstance(x.shape[dim], int):
+        return NotImplemented
+    x = x.movedim(dim, -1)
+    at = torch.arange(x.shape[-1])
+    a, b = x.unsqueeze(-1), x.unsqueeze(-2)
+    before = (b > a if largest else b < a) | (
+        (b == a) & (at < at.unsqueeze(1)))
+    rank = torch.where(before, 1, 0).sum(-1)
+    keep = rank.unsqueeze(-2) == torch.arange(k).unsqueeze(1)
+    return (_chosen(x.unsqueeze(-2), keep, -1).movedim(-1, dim),
+            _chosen(at, keep, -1).movedim(-1, dim))
+
+
 def _gather(x, dim, index, sparse_grad=False):
     if not x.dim():
         return NotImplemented
@@ -215,6 +230,7 @@ def decompositions():
         aten.slice.Tensor: _slice,
         aten.diagonal.default: _diagonal,
         aten.gather.default: _gather,
+        aten.topk.default: _topk,
         aten.cumsum.default: _cumsum,
         aten.unfold.default: _unfold,
         aten.embedding.default: _embedding,

@@ -14,6 +14,7 @@ import inspect
 import torch
 from torch._subclasses.fake_tensor import FakeTensor
 from transformers.cache_utils import Cache
+from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -32,7 +33,7 @@ HARMLESS = {
     "is_causal", "past_key_values", "position_embeddings", "cu_seq_lens_q",
     "cu_seq_lens_k", "max_length_q", "max_length_k", "layer_idx",
     "num_items_in_batch", "return_dict", "output_hidden_states",
-    "logits_to_keep",
+    "logits_to_keep", "output_router_logits",
 }
 
 
@@ -191,6 +192,31 @@ class Attention:
                         f"that is not supported (try --ctx {int(at)})")
 
 
+def linear(x, weight, bias, transposed):
+    """x [experts, T, in] by a matrix for each expert."""
+    y = torch.bmm(x, weight if transposed else weight.transpose(1, 2))
+    return y if bias is None else y + bias.unsqueeze(1)
+
+
+def experts(self, hidden_states, top_k_index, top_k_weights):
+    """All experts compute every token; those not chosen weigh nothing."""
+    first = self.gate_up_proj if self.has_gate else self.up_proj
+    biases = [None, None]
+    if self.has_bias:
+        biases = [self.gate_up_proj_bias if self.has_gate else
+                  self.up_proj_bias, self.down_proj_bias]
+    n = first.shape[0]
+    x = hidden_states.unsqueeze(0).expand(n, *hidden_states.shape)
+    y = linear(x, first, biases[0], self.is_transposed)
+    y = self._apply_gate(y) if self.has_gate else self.act_fn(y)
+    y = linear(y, self.down_proj, biases[1], self.is_transposed)
+    if self.has_post_expert_norm:
+        y = self.post_expert_norm(y)
+    chosen = top_k_index.unsqueeze(-1) == torch.arange(n)
+    weights = torch.where(chosen, top_k_weights.unsqueeze(-1), 0.0).sum(1)
+    return (y * weights.t().unsqueeze(-1)).sum(0)
+
+
 class Step(torch.nn.Module):
     """forward(params, ids, position, past) -> (logits, rows).
 
@@ -258,6 +284,13 @@ def attach(model):
         raise ExportError(f"{type(model).__name__} has no exchangeable "
                           f"attention: {e}") from e
     return attention
+
+
+def exchange_experts(model):
+    """Make layers of experts compute `experts` above, where the model has
+    such layers and lets them be exchanged."""
+    ALL_EXPERTS_FUNCTIONS.register(ATTENTION, experts)
+    model.config._experts_implementation = ATTENTION
 
 
 def detach(model):

@@ -185,6 +185,10 @@ case("gather", lambda: (Function(lambda x, i: x.gather(1, i)),
 case("index_select", lambda: (
     Function(lambda x: x.index_select(1, torch.tensor([4, 0, 2]))),
     (rand(3, 7),)))
+function("topk", lambda x: x.topk(3), (3, 7))
+function("topk_least", lambda x: x.topk(2, 0, largest=False), (5, 3))
+case("topk_equal", lambda: (Function(lambda x: x.round().topk(4)[0]),
+                            (rand(3, 9),)))
 case("take_rows", lambda: (Function(lambda x, i: x[i]),
                            (rand(9, 5), torch.randint(0, 9, (3, 2)))))
 
@@ -302,5 +306,4 @@ function("logical_positions", lambda x: (x > 0).long().cumsum(1) - 1, (3, 7))
 
 case("conv2d", lambda: (nn.Conv2d(2, 3, 3), (rand(1, 2, 7, 7),)), REFUSED)
 function("sort", lambda x: x.sort(-1)[0], table=REFUSED)
-function("topk", lambda x: x.topk(3)[0], table=REFUSED)
 function("fft", lambda x: torch.fft.rfft(x).abs(), table=REFUSED)

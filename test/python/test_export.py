@@ -281,6 +281,26 @@ def test_step_is_the_model(name, chunks):
                     for (a, b), (k, v) in zip(past, rows)]
 
 
+@pytest.mark.parametrize("config", [
+    tiny_models.FAMILIES["mixtral"],
+    lambda: transformers.GptOssConfig(  # biases, transposed, its own gate
+        **tiny_models.BASE, head_dim=8, num_local_experts=4,
+        num_experts_per_tok=2),
+])
+def test_all_experts_are_the_chosen_ones(config):
+    torch.manual_seed(2)
+    model = transformers.AutoModelForCausalLM.from_config(
+        config(), attn_implementation="eager",
+        experts_implementation="eager").eval()
+    tiny_models.randomise(model)
+    ids = torch.randint(0, 96, (1, 12))
+    with torch.no_grad():
+        want = model(ids).logits
+        step.exchange_experts(model)
+        assert model.config._experts_implementation == step.ATTENTION
+        assert torch.allclose(model(ids).logits, want, atol=1e-4)
+
+
 def test_layers_differ_in_a_constant_only():
     """Layers without a window compare with one that is never met."""
     model = tiny_models.build("gemma2")
