@@ -103,10 +103,25 @@ struct StWriter {
   char *buffer; /* n of BUFFER bytes not yet written */
 };
 
+/* The path as the user knows it: a directory that is being made has a name of
+ * its own (dir.c), NAME.tmp-PID-N. */
+static const char *user_path(StArena *a, const char *path) {
+  char *name = st_arena_strdup(a, path);
+  for (char *at = strstr(name, ".tmp-"); at; at = strstr(at + 1, ".tmp-")) {
+    char *end = at + 5 + strspn(at + 5, "0123456789");
+    if (end > at + 5 && *end == '-' && end[1] >= '0' && end[1] <= '9') {
+      end += 1 + strspn(end + 1, "0123456789");
+      if (*end == '/')
+        memmove(at, end, strlen(end) + 1);
+    }
+  }
+  return name;
+}
+
 static bool fail(StWriter *w, const char *what) {
   int reason = errno;
   if (!w->failed) {
-    st_error(w->diag, at_path(w->path), "cannot %s: %s", what,
+    st_error(w->diag, at_path(user_path(w->arena, w->path)), "cannot %s: %s", what,
              strerror(reason));
     if (reason == ENOSPC || reason == EDQUOT)
       st_note(w->diag, "free some space, or choose another place");
