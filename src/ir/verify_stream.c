@@ -88,8 +88,8 @@ static bool check_window(StVerify *v, const StOp *op) {
                             "drain reads what fill does not write in its "
                             "window, in data dim %d",
                             d);
-    int64_t most =
-        st_sym_max(st_itensor_extent(&c->fill, d, c->shared), v->m->ctx, v->m->chunk);
+    StSym extent = st_itensor_extent(&c->fill, d, c->shared);
+    int64_t most = st_sym_max(extent, v->m->ctx, v->m->chunk);
     if (c->extent[d] != most || !st_verify_mul(&window, most))
       return st_verify_fail(v, op,
                             "the window's extents are those that the "

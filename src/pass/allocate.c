@@ -4,8 +4,8 @@
  * moves, the largest first, each to the channel with least so far; ties go to
  * the lowest number. All loads and stores of a tensor (a cache is read and
  * written) use its channel; one that is larger than a channel goes on in the
- * next. What does not fit the memory is refused. Buffers of converters take the memory that suits
- * their size. */
+ * next. What does not fit the memory is refused. Buffers of converters take
+ * the memory that suits their size. */
 #include "pass/pass.h"
 
 #include <math.h>
