@@ -279,7 +279,12 @@ bool st_dirtx_commit(StDirTx *tx) {
   if (!tx->failed &&
       nftw(tx->temp, sync_one, OPEN_DIRS, FTW_DEPTH | FTW_PHYS) < 0)
     fail(tx, "write this directory");
-  if (!tx->failed && put_in_place(tx) < 0)
+  int r = tx->failed ? -1 : put_in_place(tx);
+  bool taken = r < 0 && !tx->replaces &&
+               (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR);
+  if (!tx->failed && taken && check_target(tx)) /* another came first */
+    r = put_in_place(tx);
+  if (!tx->failed && r < 0)
     fail(tx, "write this directory");
   bool ok = !tx->failed;
   if (ok && !tx->replaces)

@@ -256,6 +256,24 @@ static void test_dir_replace(void **state) {
   assert_int_equal(st_diag_errors(f->d), 0);
 }
 
+/* Two at once: the later one replaces the earlier, as if it had waited; what
+ * is somebody else's stays. */
+static void test_dir_race(void **state) {
+  Fixture *f = *state;
+  const char *path = in(f, "out");
+  StDirTx *one = fill(f, path, "1"), *two = fill(f, path, "2");
+  StDirTx *three = fill(f, in(f, "home"), "3");
+  assert_true(st_dirtx_commit(one));
+  assert_true(st_dirtx_commit(two));
+  assert_content(f, in(f, "out/mark"), "2");
+  assert_int_equal(mkdir(in(f, "home"), 0755), 0);
+  scratch_write(in(f, "home/thesis"), "x", 1);
+  assert_false(st_dirtx_commit(three));
+  assert_error(f, "home: error: not replaced");
+  assert_content(f, in(f, "home/thesis"), "x");
+  assert_int_equal(scratch_entries(f->dir), 2);
+}
+
 static void test_dir_refuses(void **state) {
   Fixture *f = *state;
   assert_int_equal(mkdir(in(f, "home"), 0755), 0);
@@ -334,7 +352,7 @@ int main(void) {
       TEST(test_pieces),       TEST(test_full_device), TEST(test_unwritable),
       TEST(test_fails_midway), TEST(test_paths),       TEST(test_dir_new),
       TEST(test_dir_replace),  TEST(test_dir_refuses), TEST(test_dir_misuse),
-      TEST(test_killed),
+      TEST(test_dir_race),     TEST(test_killed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
