@@ -65,6 +65,18 @@ def test_window(tmp_path, params):
     assert prove(tmp_path, "window", params)
 
 
+@pytest.mark.parametrize(
+    "params", grid(N=[1, 2], WIDTH=[2]) + [{"N": 3, "WIDTH": 2}], ids=str)
+def test_address(tmp_path, params):
+    assert prove(tmp_path, "address", params)
+
+
+@pytest.mark.parametrize(
+    "params", grid(IN=[1, 2, 3, 4], OUT=[1, 2, 3, 4], ALL=[5]), ids=str)
+def test_flow(tmp_path, params):
+    assert prove(tmp_path, "flow", params)
+
+
 FAULTS = [
     ("fifo", {"DEPTH": 2, "LAT": 1}, "st_fifo",
      "if (rst) free <= COUNT'(DEPTH)", "if (rst) free <= COUNT'(DEPTH + 1)"),
@@ -103,6 +115,18 @@ FAULTS = [
      "assign seen = past[LATENCY-1]", "assign seen = past[1]"),
     ("window", {"BANKS": 2, "LATENCY": 1}, "st_window", "beats >= need",
      "beats > need"),
+    ("address", {"N": 2, "WIDTH": 2}, "st_loops", "next & inner", "next"),
+    ("address", {"N": 2, "WIDTH": 2}, "st_loops", "busy <= none == N'(0)",
+     "busy <= 1'b1"),
+    ("address", {"N": 2, "WIDTH": 2}, "st_loops", "top <= count - WIDTH'(1)",
+     "top <= count"),
+    ("address", {"N": 2, "WIDTH": 2}, "st_address",
+     "last[l] ? g_loop[l-1].to : sum + by", "sum + by"),
+    ("address", {"N": 2, "WIDTH": 2}, "st_address", "next & ends", "next"),
+    ("flow", {"IN": 2, "OUT": 3}, "st_flow", "<= (BITS + 1)'(REST)",
+     "<= (BITS + 1)'(REST + 1)"),
+    ("flow", {"IN": 3, "OUT": 2}, "st_flow", "FIRST * IN - OUT",
+     "FIRST * IN - OUT + 1"),
 ]
 
 
