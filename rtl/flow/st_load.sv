@@ -3,8 +3,8 @@
 //
 // v: those of st_issue; with v[0], at is the address of the beat's token.
 // request and request_at go out a cycle after issue; memory answers with data
-// exactly MEMORY cycles after the request. d is the token to push LATENCY cycles
-// after issue; LATENCY >= MEMORY + 2.
+// exactly MEMORY cycles after the request. d is the token to push, LATENCY
+// cycles after issue; LATENCY >= MEMORY + 2.
 module st_load #(
     parameter int WIDTH = 32,
     parameter int ADDRESS = 32,
