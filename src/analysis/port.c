@@ -122,6 +122,7 @@ StKernelInfo st_kernel_info(StArena *a, const StOp *op) {
   const StNest *n = &op->u.nest;
   int total = lanes_total(n);
   StKernelInfo k = {.outermost_red = n->nloops,
+                    .ways = st_kernel_ways(op),
                     .red_lanes = 1,
                     .par_lanes = 1,
                     .par_of_lane = ST_NEW_N(a, int, total),
@@ -161,9 +162,13 @@ int64_t st_kernel_beats(const StOp *op, int64_t P, int64_t T) {
   return n;
 }
 
+int st_kernel_ways(const StOp *op) {
+  return op->u.nest.ways > 1 ? op->u.nest.ways : 1;
+}
+
 int64_t st_kernel_accumulators(const StModule *m, const StOp *op) {
   const StNest *n = &op->u.nest;
-  int64_t count = 1;
+  int64_t count = st_kernel_ways(op);
   bool inside = false;
   for (int i = 0; i < n->nloops; i++) {
     inside |= is_reduction(n, i);

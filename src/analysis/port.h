@@ -30,6 +30,7 @@ typedef struct {
   bool reduces;       /* has reduction dims */
   int outermost_red;  /* loop; accumulators: positions of the parallel loops
                          inside it; nloops if there is none */
+  int ways;           /* accumulators of a position, at least 1 */
   int red_lanes;      /* product of the reduction lanes */
   int par_lanes;      /* product of the parallel lanes */
   int *par_of_lane;   /* [nlanes] index among the parallel lanes (row-major) */
@@ -39,8 +40,10 @@ typedef struct {
 
 StKernelInfo st_kernel_info(StArena *a, const StOp *op);
 
-/* Beats of a kernel in a step; accumulators (scalars) at the largest extents;
- * least number of beats between two uses of an accumulator. */
+/* Accumulators of a position, at least 1; beats of a kernel in a step;
+ * accumulators (scalars, of all ways) at the largest extents; least number of
+ * beats between two values that are folded into one position. */
+int st_kernel_ways(const StOp *op);
 int64_t st_kernel_beats(const StOp *op, int64_t P, int64_t T);
 int64_t st_kernel_accumulators(const StModule *m, const StOp *op);
 int64_t st_kernel_distance(const StModule *m, const StOp *op);

@@ -177,7 +177,9 @@ typedef struct {
                             outermost */
   int most, beats;       /* room for beats; taken */
   int64_t *position;     /* [beats] of the accumulators of its parallel lanes */
-  bool *first, *last;    /* [beats] of the reduction */
+  int64_t way_size;      /* accumulators of one way; way after way */
+  int64_t count;         /* values that a fold has */
+  bool *first, *last;    /* [beats] the first of a way, the last of a fold */
   char **acc;            /* [results] */
   char *tree;            /* values of the reduction lanes */
 } Kernel;
@@ -223,8 +225,15 @@ static Kernel *make_kernel(StStreamInterp *s, StArena *a, const StOp *op,
   k->eval = make_eval(s, a, op, layer, k->most * lanes);
   k->trip = ST_NEW_N(a, int64_t, n->nloops + 1);
   k->index = ST_NEW_N(a, int64_t, n->nloops + 1);
-  for (int i = 0; i < n->nloops; i++)
+  k->way_size = k->info.par_lanes;
+  k->count = 1;
+  for (int i = 0; i < n->nloops; i++) {
     k->trip[i] = st_sym_eval(n->loop[i].trip, s->P, s->T);
+    if (k->info.is_red_loop[i])
+      k->count *= k->trip[i];
+    else if (i > k->info.outermost_red)
+      k->way_size *= k->trip[i];
+  }
   make_lanes(k, a, lanes);
   k->position = ST_NEW_N(a, int64_t, k->most);
   k->first = ST_NEW_N(a, bool, k->most);
@@ -242,19 +251,18 @@ static void take_beat(Kernel *k) {
   int b = k->beats++;
   for (int d = 0; d < k->n->ndims; d++)
     k->beat_dim[d][b] = 0;
-  k->first[b] = k->last[b] = true;
-  int64_t at = 0;
+  int64_t at = 0, value = 0; /* of the fold */
   for (int i = 0; i < k->n->nloops; i++) {
     const StLoop *l = &k->n->loop[i];
     k->beat_dim[l->dim][b] += k->index[i] * l->step;
-    if (k->info.is_red_loop[i]) {
-      k->first[b] &= k->index[i] == 0;
-      k->last[b] &= k->index[i] == k->trip[i] - 1;
-    } else if (i > k->info.outermost_red) {
+    if (k->info.is_red_loop[i])
+      value = value * k->trip[i] + k->index[i];
+    else if (i > k->info.outermost_red)
       at = at * k->trip[i] + k->index[i];
-    }
   }
-  k->position[b] = at * k->info.par_lanes;
+  k->first[b] = value < k->info.ways;
+  k->last[b] = value == k->count - 1;
+  k->position[b] = value % k->info.ways * k->way_size + at * k->info.par_lanes;
 }
 
 static bool next_beat(Kernel *k, int outermost) {
@@ -278,8 +286,23 @@ static void place_points(Kernel *k) {
   st_nest_place(k->eval, red * k->beats * par);
 }
 
-/* The reduction lanes of all beats at once: neighbours pairwise, an odd last
- * one is carried up. */
+/* n rows of `width` values, `stride` bytes apart, into the first: neighbours
+ * pairwise, an odd last one is carried up. */
+static void fold_tree(const Kernel *k, int r, char *rows, int64_t n,
+                      int64_t stride, int64_t width) {
+  StDtype t = k->op->result[r]->type.dtype;
+  size_t bytes = (size_t)(width * st_slot_bytes(t));
+  for (; n > 1; n = (n + 1) / 2)
+    for (int64_t i = 0; i < (n + 1) / 2; i++) {
+      char *to = rows + stride * i;
+      memmove(to, rows + stride * 2 * i, bytes);
+      if (2 * i + 1 < n)
+        st_slots_combine(k->n->out[r].combine, t, width, to,
+                         rows + stride * (2 * i + 1));
+    }
+}
+
+/* The reduction lanes of all beats at once. */
 static const char *fold_lanes(Kernel *k, int r, StDtype t) {
   int64_t width = (int64_t)k->beats * k->info.par_lanes;
   size_t bytes = (size_t)width * (size_t)st_slot_bytes(t);
@@ -287,14 +310,7 @@ static const char *fold_lanes(Kernel *k, int r, StDtype t) {
   if (k->info.red_lanes == 1)
     return v;
   memcpy(k->tree, v, bytes * (size_t)k->info.red_lanes);
-  for (int n = k->info.red_lanes; n > 1; n = (n + 1) / 2)
-    for (int i = 0; i < (n + 1) / 2; i++) {
-      char *to = k->tree + bytes * (size_t)i;
-      memmove(to, k->tree + bytes * (size_t)(2 * i), bytes);
-      if (2 * i + 1 < n)
-        st_slots_combine(k->n->out[r].combine, t, width, to,
-                         k->tree + bytes * (size_t)(2 * i + 1));
-    }
+  fold_tree(k, r, k->tree, k->info.red_lanes, (int64_t)bytes, width);
   return k->tree;
 }
 
@@ -322,8 +338,12 @@ static void accumulate(Kernel *k, int r) {
       memcpy(acc, from, (size_t)(n * par * bytes));
     else
       st_slots_combine(k->n->out[r].combine, t, n * par, acc, from);
-    if (k->last[b])
-      st_nest_write(k->eval, r, b * par, n * par, acc);
+    if (!k->last[b])
+      continue;
+    int64_t used = k->count < k->info.ways ? k->count : k->info.ways;
+    char *way = k->acc[r] + k->position[b] % k->way_size * bytes;
+    fold_tree(k, r, way, used, k->way_size * bytes, n * par);
+    st_nest_write(k->eval, r, b * par, n * par, way);
   }
 }
 

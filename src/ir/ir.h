@@ -167,6 +167,8 @@ typedef struct {
   StLoop *loop;
   int nlanes;
   StLane *lane;
+  int ways; /* accumulators of a position, used in turn; 0 is as 1, and more
+               are for folds that have a reduction loop */
 } StNest;
 
 typedef struct { /* ARG, RESULT, STORE: positions in the step function */

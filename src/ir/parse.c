@@ -168,6 +168,8 @@ static void parse_schedule(Parser *p, StNest *n) {
     l.size = st_text_small(x);
     st_vec_push(p->m->arena, &lanes, l);
   }
+  if (st_text_accept(x, "ways"))
+    n->ways = st_text_small(x);
   n->loop = loops.at ? loops.at : ST_NEW(p->m->arena, StLoop);
   n->nloops = loops.n;
   n->lane = lanes.at ? lanes.at : ST_NEW(p->m->arena, StLane);
@@ -195,7 +197,8 @@ static void parse_nest(Parser *p, StOp *op, int *ranks) {
   }
   st_text_expect(x, "body");
   while (!x->failed && !st_text_next(x, "out") && !st_text_next(x, "loop") &&
-         !st_text_next(x, "lane") && !st_text_next(x, "}"))
+         !st_text_next(x, "lane") && !st_text_next(x, "ways") &&
+         !st_text_next(x, "}"))
     parse_expr(p, n);
   n->out = ST_NEW_N(p->m->arena, StOutput, op->nresults + 1);
   for (int r = 0; r < op->nresults && !x->failed; r++) {

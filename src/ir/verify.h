@@ -9,7 +9,8 @@
 #define ST_VERIFY_MOST ((int64_t)1 << 60)
 /* Any other number: what the text form can hold. */
 #define ST_VERIFY_NUMBER ((int64_t)1 << 48)
-enum { ST_VERIFY_LANES = 1 << 16, ST_VERIFY_RANK = 64 };
+enum { ST_VERIFY_LANES = 1 << 16, ST_VERIFY_WAYS = 1 << 14,
+       ST_VERIFY_RANK = 64 };
 
 typedef struct {
   const StModule *m;

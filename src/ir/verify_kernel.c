@@ -35,6 +35,18 @@ static bool check_loops(StVerify *v, const StOp *op) {
   return true;
 }
 
+static bool check_ways(StVerify *v, const StOp *op) {
+  const StNest *n = &op->u.nest;
+  bool loops = false;
+  for (int i = 0; i < n->nloops; i++)
+    loops |= n->dim[n->loop[i].dim].reduction;
+  return (n->ways >= 0 && n->ways <= (loops ? ST_VERIFY_WAYS : 1)) ||
+         st_verify_fail(v, op,
+                        "a fold has 1 to 16384 accumulators a position, and 1 "
+                        "without a loop over a reduction dim",
+                        "it has %d ways", n->ways);
+}
+
 /* Loops of one dim nest from coarse to fine, each step the size of what is
  * inside; together they have the extent. A trip with P or T is the coarsest. */
 static bool check_cover(StVerify *v, const StOp *op, int d) {
@@ -176,7 +188,7 @@ bool st_verify_kernel(StVerify *v, const StOp *op) {
   bool ok = st_verify_nest(v, op) && check_loops(v, op);
   for (int d = 0; ok && d < op->u.nest.ndims; d++)
     ok = check_cover(v, op, d);
-  if (!ok || !check_iteration(v, op))
+  if (!ok || !check_ways(v, op) || !check_iteration(v, op))
     return false;
   for (int k = 0; k < op->noperands; k++)
     ok = check_input(v, op, k) && ok;

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "analysis/port.h"
+#include "target/timing.h"
 
 typedef struct {
   StModule *m;
@@ -148,6 +149,12 @@ static void finish_loops(const Tile *t, const StOp *op, Plan *p) {
         whole_loop(t, op, p, d);
 }
 
+/* As many accumulators as a beat every cycle needs. */
+static void choose_ways(const Tile *t, StOp *op) {
+  const StTarget *target = t->ctx->target;
+  op->u.nest.ways = target ? st_timing_ways(t->m, target, op) : 1;
+}
+
 static void commit(const Tile *t, StOp *op, const Plan *p) {
   StNest *n = &op->u.nest;
   StArena *a = t->m->arena;
@@ -169,6 +176,7 @@ static void commit(const Tile *t, StOp *op, const Plan *p) {
       n->lane[j] = n->lane[j - 1];
       n->lane[j - 1] = s;
     }
+  choose_ways(t, op);
 }
 
 /* ---- natural order ---------------------------------------------------------- */

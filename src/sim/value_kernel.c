@@ -2,7 +2,7 @@
  * the beat, a row of lanes for every beat. A flush runs the body over all rows
  * at once and takes each output through
  *   rows of lanes -> [red lane][beat][par lane] -> tree over red lanes
- *   -> accumulators -> tokens
+ *   -> accumulators -> tree over ways -> tokens
  * (doc/machine.md, "Kernel"); every arrow works on long arrays where the loops
  * allow it, in the order that the schedule fixes.
  */
@@ -37,7 +37,7 @@ typedef struct {
   int64_t lo, hi;
   const uint8_t *rows; /* [batch][nlanes] what the body yields */
   uint8_t *tree;       /* [red lanes][batch * par lanes] */
-  uint8_t *acc;        /* [positions][par lanes] */
+  uint8_t *acc;        /* accumulators: positions, ways, [par lanes] */
   int64_t nacc;        /* slots of acc */
 } Output;
 
@@ -74,6 +74,8 @@ struct StKernelRun {
   int64_t *index; /* [nloops] of the beat at hand in fill_index */
   Fold *fold;     /* [nloops] */
   int nfolds;
+  int64_t count;                   /* values that a fold has */
+  int64_t position_step, way_step; /* slots between accumulators */
 };
 
 /* ---- making ------------------------------------------------------------- */
@@ -214,13 +216,20 @@ static void start_folds(StKernelRun *r) {
   }
 }
 
-/* Accumulators of a parallel lane. */
-static int64_t positions(const StKernelRun *r) {
-  int64_t n = 1;
+/* What follows what in a row of beats lies side by side: the ways of a position
+ * or the positions of a way. Returns the slots that there are. */
+static int64_t place_accumulators(StKernelRun *r) {
+  bool ways = r->nfolds && r->fold[r->nfolds - 1].reduces;
+  int64_t positions = 1;
+  r->count = 1;
   for (int l = 0; l < r->nfolds; l++)
-    if (r->fold[l].inside && !r->fold[l].reduces)
-      n *= r->fold[l].trip;
-  return n;
+    if (r->fold[l].reduces)
+      r->count *= r->fold[l].trip;
+    else if (r->fold[l].inside)
+      positions *= r->fold[l].trip;
+  r->position_step = r->info.par_lanes * (ways ? r->info.ways : 1);
+  r->way_step = r->info.par_lanes * (ways ? 1 : positions);
+  return positions * r->info.ways * r->info.par_lanes;
 }
 
 void st_kernel_run_start(StKernelRun *r, int64_t P, int64_t T) {
@@ -229,6 +238,7 @@ void st_kernel_run_start(StKernelRun *r, int64_t P, int64_t T) {
   r->P = P;
   r->T = T;
   start_folds(r);
+  int64_t n = place_accumulators(r);
   for (int i = 0; i < p->nin; i++) {
     r->in[i].lo = st_sym_eval(r->in[i].port.lo, P, T);
     r->in[i].hi = st_sym_eval(r->in[i].port.hi, P, T);
@@ -236,7 +246,6 @@ void st_kernel_run_start(StKernelRun *r, int64_t P, int64_t T) {
   }
   for (int i = 0; i < p->nout; i++) {
     Output *o = &r->out[i];
-    int64_t n = positions(r) * r->info.par_lanes;
     o->lo = st_sym_eval(o->port.lo, P, T);
     o->hi = st_sym_eval(o->port.hi, P, T);
     if (r->info.reduces && n > o->nacc) {
@@ -378,6 +387,16 @@ static void emit(const StKernelRun *r, StValues *v, const Output *o,
   }
 }
 
+/* Combines `rows` rows of `size` slots into the first; `step` slots apart. */
+static void fold_tree(const Output *o, uint8_t *row, int64_t rows, int64_t step,
+                      int64_t size) {
+  int64_t bytes = step * o->bytes;
+  for (int64_t apart = 1; apart < rows; apart *= 2)
+    for (int64_t j = 0; j + apart < rows; j += 2 * apart)
+      st_slots_combine(o->combine, o->dtype, size, row + bytes * j,
+                       row + bytes * (j + apart));
+}
+
 #define TRANSPOSE(type)                                                        \
   do {                                                                         \
     const type *f = (const type *)o->rows;                                     \
@@ -398,33 +417,26 @@ static const uint8_t *reduce_lanes(const StKernelRun *r, const Output *o,
     TRANSPOSE(uint32_t);
   else
     TRANSPOSE(uint64_t);
-  int64_t size = k * par_lanes * o->bytes;
-  for (int apart = 1; apart < r->info.red_lanes; apart *= 2)
-    for (int j = 0; j + apart < r->info.red_lanes; j += 2 * apart)
-      st_slots_combine(o->combine, o->dtype, k * par_lanes, o->tree + size * j,
-                       o->tree + size * (j + apart));
+  fold_tree(o, o->tree, r->info.red_lanes, k * par_lanes, k * par_lanes);
   return o->tree;
 }
 
 /* A row of beats: iterations of the innermost loop from one beat on. */
 typedef struct {
   int64_t beats;
-  bool first, last; /* all reduction loops but the innermost loop are at their
-                       first, last iteration */
-  int64_t position; /* accumulator of the first beat */
+  int64_t value;    /* number in its fold of what the first beat gives */
+  int64_t position; /* of the first beat */
 } Row;
 
 static Row next_row(const StKernelRun *r, int64_t k) {
-  Row row = {.beats = 1, .first = true, .last = true};
+  Row row = {.beats = 1};
   int inner = r->nfolds - 1;
   for (int l = 0; l <= inner; l++) {
     const Fold *f = &r->fold[l];
-    if (f->reduces) {
-      row.first &= l == inner || f->index == 0;
-      row.last &= l == inner || f->index == f->trip - 1;
-    } else if (f->inside) {
+    if (f->reduces)
+      row.value = row.value * f->trip + f->index;
+    else if (f->inside)
       row.position = row.position * f->trip + f->index;
-    }
   }
   if (inner >= 0)
     row.beats = r->fold[inner].trip - r->fold[inner].index;
@@ -452,19 +464,26 @@ static void advance_folds(StKernelRun *r, int64_t k) {
  * complete. */
 static void fold_row(const StKernelRun *r, StValues *v, const Output *o,
                      const Row *row, const uint8_t *from, int64_t beat) {
-  const Fold *inner = r->nfolds ? &r->fold[r->nfolds - 1] : NULL;
-  size_t size = (size_t)(r->info.par_lanes * o->bytes);
-  uint8_t *acc = o->acc + (size_t)row->position * size;
-  bool same = inner && inner->reduces; /* all into one accumulator */
-  int64_t n = same ? 1 : row->beats;
-  for (int64_t i = 0; i < row->beats; i += n, from += (size_t)n * size) {
-    int64_t at = same ? inner->index + i : 0;
-    if (row->first && at == 0)
-      memcpy(acc, from, (size_t)n * size);
+  bool same = r->fold[r->nfolds - 1].reduces; /* all into one position */
+  int64_t ways = r->info.ways, used = r->count < ways ? r->count : ways;
+  uint8_t *position = o->acc + row->position * r->position_step * o->bytes;
+  for (int64_t i = 0, n; i < row->beats; i += n) {
+    int64_t value = row->value + (same ? i : 0), way = value % ways;
+    n = row->beats - i;
+    if (same && n > ways - way)
+      n = ways - way;
+    int64_t slots = n * r->info.par_lanes, bytes = slots * o->bytes;
+    uint8_t *acc = position + way * r->way_step * o->bytes;
+    if (value < ways)
+      memcpy(acc, from, (size_t)bytes);
     else
-      st_slots_combine(o->combine, o->dtype, n * r->info.par_lanes, acc, from);
-    if (row->last && (!same || at == inner->trip - 1))
-      emit(r, v, o, acc, beat + i, n);
+      st_slots_combine(o->combine, o->dtype, slots, acc, from);
+    from += bytes;
+    if (value + (same ? n : 1) < r->count)
+      continue;
+    int64_t done = same ? 1 : n;
+    fold_tree(o, position, used, r->way_step, done * r->info.par_lanes);
+    emit(r, v, o, position, beat + i + n - done, done);
   }
 }
 

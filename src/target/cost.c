@@ -133,7 +133,8 @@ static bool has_reduction_loop(const StNest *nest) {
 
 int st_target_body_latency(const StTarget *t, const StOp *kernel) {
   const StNest *nest = &kernel->u.nest;
-  int levels = tree_levels(count_lanes(nest, true)) + has_reduction_loop(nest);
+  int levels = tree_levels(count_lanes(nest, true)) + has_reduction_loop(nest) +
+               tree_levels(st_kernel_ways(kernel));
   int latest = 0;
   for (int r = 0; r < kernel->nresults; r++) {
     const StOutput *out = &nest->out[r];
@@ -263,13 +264,15 @@ static StCost kernel_cost(const StTarget *t, const StModule *m,
     if (out->combine == ST_X_ARG)
       continue;
     StCost one = adder_cost(t, &nest->body, out, red);
-    double count = par * (red - 1 + accumulates);
+    double count = par * (red - 1 + accumulates + st_kernel_ways(op) - 1);
     sum = st_cost_add(sum, st_cost_scale(one, count));
     if (accumulates) {
-      int64_t words = st_kernel_accumulators(m, op) / (int64_t)par;
+      int ways =
+          st_kernel_ways(op); /* a memory for each: all are read at once */
+      int64_t words = st_kernel_accumulators(m, op) / ((int64_t)par * ways);
       int64_t bits = (int64_t)par * st_dtype_bits(dtype);
-      sum =
-          st_cost_add(sum, st_target_memory_cost(t, ST_MEM_AUTO, bits, words));
+      StCost way = st_target_memory_cost(t, ST_MEM_AUTO, bits, words);
+      sum = st_cost_add(sum, st_cost_scale(way, ways));
     }
   }
   StCost loop = {.lut = t->fifo.control_lut, .ff = t->fifo.control_ff};

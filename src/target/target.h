@@ -114,8 +114,9 @@ const StOperator *st_target_operator(const StTarget *t, StScalarKind k,
 int st_target_op_latency(const StTarget *t, StScalarKind k, StDtype dtype);
 
 /* Kernel: from the issue of a beat to the push of its results: registers, the
- * critical path of the body, the tree over the reduction lanes and the
- * accumulation, the latest output deciding. At least 1. */
+ * critical path of the body, the tree over the reduction lanes, the
+ * accumulation and the tree over the ways, the latest output deciding. At least
+ * 1. */
 int st_target_body_latency(const StTarget *t, const StOp *kernel);
 /* Stream level op: what StOp.latency should be. */
 int st_target_latency(const StTarget *t, const StOp *op);

@@ -7,17 +7,16 @@
 /* a >= 1; b may be as large as INT64_MAX. */
 static int64_t ceil_div(int64_t a, int64_t b) { return (a - 1) / b + 1; }
 
-static int kernel_ii(const StModule *m, const StTarget *t, const StOp *op) {
+/* Cycles that an accumulator needs if it is used in every beat. */
+static int64_t fold_ii(const StModule *m, const StTarget *t, const StOp *op) {
   const StNest *nest = &op->u.nest;
   bool accumulates = false;
   for (int i = 0; i < nest->nloops; i++) {
     int64_t most = st_sym_max(nest->loop[i].trip, m->ctx, m->chunk);
     accumulates |= nest->dim[nest->loop[i].dim].reduction && most > 1;
   }
-  if (!accumulates)
-    return 1;
   int latency = 1;
-  for (int r = 0; r < op->nresults; r++) {
+  for (int r = 0; r < op->nresults && accumulates; r++) {
     const StOutput *out = &nest->out[r];
     if (out->combine == ST_X_ARG)
       continue;
@@ -26,7 +25,11 @@ static int kernel_ii(const StModule *m, const StTarget *t, const StOp *op) {
     latency = l > latency ? l : latency;
   }
   int64_t distance = st_kernel_distance(m, op);
-  return (int)ceil_div(latency, distance > 1 ? distance : 1);
+  return ceil_div(latency, distance > 1 ? distance : 1);
+}
+
+int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op) {
+  return (int)fold_ii(m, t, op);
 }
 
 static int channel_of(const StOp *op) {
@@ -51,7 +54,7 @@ static int transfer_ii(const StModule *m, const StTarget *t, const StOp *op) {
 
 int st_timing_ii(const StModule *m, const StTarget *t, const StOp *op) {
   if (op->kind == ST_OP_KERNEL)
-    return kernel_ii(m, t, op);
+    return (int)ceil_div(fold_ii(m, t, op), st_kernel_ways(op));
   if (op->kind == ST_OP_LOAD || op->kind == ST_OP_STORE)
     return transfer_ii(m, t, op);
   return 1;

@@ -5,10 +5,14 @@
 #include "target/target.h"
 
 /* Least cycles between beats of a stream level op (doc/machine.md):
- * kernel: ceil(latency of combine / distance) if a reduction loop has more than
- * one trip; load, store: ceil(bits of a token / bits of a channel a cycle),
- * times the loads and stores that share its channel; others 1. */
+ * kernel: ceil(latency of combine / (distance * ways)) if a reduction loop has
+ * more than one trip; load, store: ceil(bits of a token / bits of a channel a
+ * cycle), times the loads and stores that share its channel; others 1. */
 int st_timing_ii(const StModule *m, const StTarget *t, const StOp *op);
+
+/* The least `ways` of a kernel, or of a generic with a schedule, with which it
+ * has a beat every cycle. */
+int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op);
 
 /* Sets `ii` and `latency` of every stream level op. */
 void st_pass_timing(StModule *m, const StTarget *t);

@@ -93,7 +93,7 @@ const char ir_text_stream[] =
     "    body\n      arg f32 0\n      arg f32 1\n      mulf f32 0 1\n"
     "    out 2 addf [d0, d1]\n"
     "    loop d1 3 2\n    loop d2 4 2\n    loop d1 2 1\n    loop d0 T 1\n"
-    "    lane d2 2\n"
+    "    lane d2 2\n    ways 3\n"
     "  } : itensor<f32 [T, 6] by [1, 1], [3, 2, T]*[2, 1, 1],"
     " (d0, d1, d2)->(d2, d0+d1)> depth 2\n"
     "  store #13 (%12) [0] layer -1 stride [6, 1] channel 3\n"

@@ -123,6 +123,15 @@ static void random_schedule(StModule *m, uint64_t *seed, StNest *n,
   }
 }
 
+/* Some folds get several accumulators, maybe more than they have values. */
+static void random_ways(uint64_t *seed, StNest *n) {
+  for (int i = 0; i < n->nloops; i++)
+    if (n->dim[n->loop[i].dim].reduction) {
+      n->ways = rnd(seed, 0, 6);
+      return;
+    }
+}
+
 static int random_subset(uint64_t *seed, const StNest *n, bool parallel_only,
                          int *dims) {
   int count = 0;
@@ -218,6 +227,7 @@ StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
   for (int d = 0; d < n.ndims; d++)
     reduces |= n.dim[d].reduction = rnd(seed, 0, 2) == 0;
   random_schedule(m, seed, &n, guarded);
+  random_ways(seed, &n);
   n.in = ST_NEW_N(a, StInput, inputs);
   n.out = ST_NEW_N(a, StOutput, 2);
   StValue *operand[4];

@@ -317,6 +317,9 @@ static void draw_schedule(Maker *k, StOp *op) {
     n->loop[n->nloops++] = loop[at];
     loop[at].dim = -1;
   }
+  for (int i = 0; i < n->nloops; i++)
+    if (n->dim[n->loop[i].dim].reduction)
+      n->ways = 1 + n->loop[i].dim + 2 * (int)shuffle;
 }
 
 static void decide(Maker *k) {

@@ -36,9 +36,11 @@ static int64_t element(const StType *t, const StAffine *map, const StGuard *g,
   return at;
 }
 
-typedef struct {
-  float *value;
-  bool *begun;
+enum { MOST_WAYS = 8 };
+
+typedef struct { /* of an element of the result */
+  float way[MOST_WAYS];
+  int64_t count; /* values so far */
 } Fold;
 
 /* Result r's value of the body at a point of the dims, one expression after
@@ -100,9 +102,10 @@ static void reference_beat(const StOp *op, const int64_t *base,
         where[j] = j == i ? where[j] : -2;
       }
     float sum = st_num_tree(part, count);
-    float *to = &fold->value[where[i]];
-    *to = fold->begun[where[i]] ? st_num_add(*to, sum) : sum;
-    fold->begun[where[i]] = true;
+    Fold *to = &fold[where[i]];
+    float *way = &to->way[n->ways > 1 ? to->count % n->ways : 0];
+    bool first = to->count++ < (n->ways > 1 ? n->ways : 1);
+    *way = first ? sum : st_num_add(*way, sum);
   }
 }
 
@@ -114,14 +117,20 @@ static float *reference_kernel(StArena *a, const StOp *op,
     size *= op->result[r]->type.shape[i].c;
   for (int l = 0; l < n->nloops; l++)
     beats *= n->loop[l].trip.c;
-  Fold fold = {ST_NEW_N(a, float, size), ST_NEW_N(a, bool, size)};
+  Fold *fold = ST_NEW_N(a, Fold, size);
+  float *value = ST_NEW_N(a, float, size);
   for (int64_t beat = 0; beat < beats; beat++) {
     int64_t base[8] = {0}, rest = beat;
     for (int l = n->nloops; l-- > 0; rest /= n->loop[l].trip.c)
       base[n->loop[l].dim] += rest % n->loop[l].trip.c * n->loop[l].step;
-    reference_beat(op, base, in, r, &fold);
+    reference_beat(op, base, in, r, fold);
   }
-  return fold.value;
+  int ways = n->ways > 1 ? n->ways : 1;
+  for (int64_t i = 0; i < size; i++)
+    if (fold[i].count)
+      value[i] = st_num_tree(fold[i].way,
+                             fold[i].count < ways ? (int)fold[i].count : ways);
+  return value;
 }
 
 enum { KERNELS = 12 };
@@ -143,6 +152,26 @@ static StOp *wide_tree(StModule *m) {
   return op;
 }
 
+/* y[o, q] = sum over k, l of x[k, o, l, q] in that order of the loops, by four
+ * ways that the outer reduction loop turns by three, the inner by one. */
+static StOp *turned_ways(StModule *m) {
+  StSym shape[4] = {st_sym_const(3), st_sym_const(2), st_sym_const(7),
+                    st_sym_const(4)};
+  StOp *op = hls_kernel(m, "turned", 1, 1);
+  int d[4];
+  for (int i = 0; i < 4; i++)
+    d[i] = hls_dim(m, op, shape[i], i % 2 == 0, i == 3 ? 2 : 1);
+  for (int i = 0; i < 4; i++)
+    hls_loop(m, op, d[i], i == 3 ? st_sym_const(2) : shape[i], i == 3 ? 2 : 1);
+  hls_in(m, op, 0, hls_arg(m, ST_ROLE_INPUT, ST_F32, 4, shape), 4, d);
+  int x = hls_expr(m, op, ST_X_ARG, ST_F32, 0, -1, -1), out[2] = {d[1], d[3]};
+  hls_out(m, op, 0, ST_F32, x, ST_X_ADDF, 2, out);
+  op->u.nest.ways = 4;
+  hls_finish(m, op);
+  hls_store(m, ST_ROLE_OUTPUT, op->result[0], -1);
+  return op;
+}
+
 static void kernels_of_random_schedules(void **state) {
   Fixture *f = *state;
   for (int c = 0; c < 2; c++) {
@@ -153,8 +182,9 @@ static void kernels_of_random_schedules(void **state) {
     for (int i = 0; i < KERNELS; i++) {
       arg[i] = m->arg.n;
       ret[i] = m->ret.n;
-      kernel[i] = i == 0 ? wide_tree(m)
-                         : module_random_kernel(m, &seed, 1 + i % 3, true);
+      kernel[i] = i == 0   ? wide_tree(m)
+                  : i == 1 ? turned_ways(m)
+                           : module_random_kernel(m, &seed, 1 + i % 3, true);
     }
     module_decide(m, 2, 3);
     const void **data = random_arguments(f->arena, &seed, m), *result[64];

@@ -18,6 +18,7 @@
 #include "sim_module.h"
 
 enum { CTX = 16, CHUNK = 4, WORDS = 10, WIDTH = 8, LAYERS = 2, TABLE = 5 };
+enum { WAYS = 3 }; /* of the sum: more, as many, and fewer values than that */
 enum { ARG_TOKENS, ARG_EMBEDDING, ARG_CACHE };
 
 static const float scale[WIDTH] = {1, -2, 0.5f, 3, 1.25f, -1, 2, 0.75f};
@@ -73,7 +74,8 @@ static void make_rows(StModule *m, StValue *e) {
   hls_store(m, ST_ROLE_CACHE_ROWS, k->result[0], ARG_CACHE);
 }
 
-/* s[t, i] = sum over l and p <= P of cache[l][p, i], 0 at P. */
+/* s[t, i] = sum over l and p <= P of cache[l][p, i], 0 at P, by WAYS
+ * accumulators. */
 static StValue *make_sum(StModule *m, StValue *cache) {
   StOp *k = hls_kernel(m, "sum", 1, 1);
   StSym more = {1, 1, 0};
@@ -90,6 +92,7 @@ static StValue *make_sum(StModule *m, StValue *cache) {
   k->u.nest.in[0].guard = (StGuard){p, st_sym_const(0), {0, 1, 0}};
   int x = hls_expr(m, k, ST_X_ARG, ST_F32, 0, -1, -1);
   hls_out(m, k, 0, ST_F32, x, ST_X_ADDF, 2, out);
+  k->u.nest.ways = WAYS;
   hls_finish(m, k);
   return k->result[0];
 }
@@ -157,12 +160,15 @@ static void reference(Model *s, const float *words, const int64_t *tokens,
     }
   for (int64_t t = 0; t < T; t++)
     for (int i = 0; i < WIDTH; i++) {
-      float sum = 0, e = s->row[P + t][i];
+      float way[WAYS] = {0}, e = s->row[P + t][i];
+      int count = 0;
       for (int l = 0; l < LAYERS; l++)
-        for (int64_t p = 0; p <= P; p++) {
+        for (int64_t p = 0; p <= P; p++, count++) {
           float v = p < P ? st_num_mul(s->row[p][i], (float)(l + 1)) : 0;
-          sum = l + p ? st_num_add(sum, v) : v;
+          float *to = &way[count % WAYS];
+          *to = count < WAYS ? v : st_num_add(*to, v);
         }
+      float sum = st_num_tree(way, count < WAYS ? count : WAYS);
       int64_t at = t + TABLE - 2 < TABLE ? t + TABLE - 2 : TABLE - 1;
       y[t * WIDTH + i] =
           st_num_add(st_num_add(sum, st_num_mul(e, scale[i])), table[at]);

@@ -236,6 +236,7 @@ static void any_nest(StModule *m, uint64_t *seed, StOp *op) {
   n->lane = ST_NEW_N(a, StLane, n->nlanes + 1);
   for (int i = 0; i < n->nlanes; i++)
     n->lane[i] = (StLane){(int)rnd(seed, 9), (int)rnd(seed, 99)};
+  n->ways = (int)rnd(seed, 4);
 }
 
 static void any_payload(StModule *m, uint64_t *seed, StOp *op) {

@@ -166,6 +166,9 @@ static const Damage stream_damages[] = {
     {"lane d1 2", "lane d1 -1", "lane entry 0 is not well formed"},
     {"lane d1 2", "lane d1 65537", "lane entry 0 is not well formed"},
     {"lane d1 2", "lane d1 1 lane d1 2", "dim 1 has 2 lane entries"},
+    {"lane d1 2", "lane d1 2\n ways 2", "it has 2 ways"},
+    {"ways 3", "ways -1", "it has -1 ways"},
+    {"ways 3", "ways 16385", "it has 16385 ways"},
     /* ports of kernels */
     {"in [d0, d1]\n    in [d0, d1]", "in table\n    in [d0, d1]",
      "reads a table as an element"},

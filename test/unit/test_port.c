@@ -291,7 +291,8 @@ static void check_info(StArena *a, const StModule *m, const StOp *op) {
     last[at] = beats;
   } while (advance(s.index, s.trip, n->nloops));
   assert_int_equal(st_kernel_beats(op, 0, 0), beats);
-  assert_int_equal(st_kernel_accumulators(m, op), most * k.par_lanes);
+  assert_int_equal(k.ways, n->ways > 1 ? n->ways : 1);
+  assert_int_equal(st_kernel_accumulators(m, op), most * k.ways * k.par_lanes);
   if (inner >= 0 && s.trip[inner] > 1)
     assert_int_equal(st_kernel_distance(m, op), least);
   else if (least < INT64_MAX)

@@ -135,11 +135,23 @@ static float tree_at(const StOp *op, const Point *base, int r) {
   return v[0];
 }
 
-/* Walks the loops in order, for each parallel lane. */
-static void evaluate(const StOp *op, float *const *data, int r, float *out) {
+enum { MOST_WAYS = 8 };
+
+typedef struct { /* of one element of the result */
+  float way[MOST_WAYS];
+  int64_t count; /* values so far */
+} Sum;
+
+/* Walks the loops in order, for each parallel lane. The n-th value of an
+ * element is added to its accumulator n mod ways. */
+static void evaluate(const StOp *op, float *const *data, int r, float *out,
+                     int64_t elements) {
+  StArena *a = st_arena_new();
+  Sum *sum = ST_NEW_N(a, Sum, elements);
   const StGuard *g = &op->u.nest.out[r].guard;
   const StNest *n = &op->u.nest;
   int64_t beats = 1, none[4] = {0};
+  int ways = n->ways > 1 ? n->ways : 1;
   for (int l = 0; l < n->nloops; l++)
     beats *= n->loop[l].trip.c;
   int par = set_lanes(n, false, 0, none);
@@ -147,13 +159,11 @@ static void evaluate(const StOp *op, float *const *data, int r, float *out) {
     for (int lane = 0; lane < par; lane++) {
       Point p = {.n = n};
       int64_t rest = b;
-      bool first = true;
       memcpy(p.data, data, sizeof p.data);
       for (int l = n->nloops - 1; l >= 0; l--) {
         int64_t i = rest % n->loop[l].trip.c;
         rest /= n->loop[l].trip.c;
         p.index[n->loop[l].dim] += i * n->loop[l].step;
-        first &= !n->dim[n->loop[l].dim].reduction || i == 0;
       }
       set_lanes(n, false, lane, p.index);
       if (g->dim >= 0 &&
@@ -161,8 +171,14 @@ static void evaluate(const StOp *op, float *const *data, int r, float *out) {
         continue;
       float v = tree_at(op, &p, r);
       int64_t at = address(n, n->out[r].map, op->result[r]->type.rank, p.index);
-      out[at] = first ? v : st_num_add(out[at], v);
+      float *to = &sum[at].way[sum[at].count % ways];
+      *to = sum[at].count++ < ways ? v : st_num_add(*to, v);
     }
+  for (int64_t i = 0; i < elements; i++)
+    if (sum[i].count)
+      out[i] = st_num_tree(sum[i].way,
+                           sum[i].count < ways ? (int)sum[i].count : ways);
+  st_arena_free(a);
 }
 
 static float random_float(uint64_t *seed) {
@@ -194,7 +210,7 @@ static void check_kernel(Fixture *f, uint64_t n) {
       want[k] = ST_NEW_N(m->arena, float, result[k].elements);
       memset(result[k].data, 0xaa, (size_t)result[k].elements * 4);
       memset(want[k], 0xaa, (size_t)result[k].elements * 4);
-      evaluate(op, data, k, want[k]);
+      evaluate(op, data, k, want[k], result[k].elements);
     }
     assert_true(st_sim_step(sim, image, 0, 1, &r));
     for (int k = 0; k < op->nresults; k++)

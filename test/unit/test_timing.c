@@ -80,6 +80,16 @@ static void test_kernel(void **state) {
   StOp *far = product(f->m, false, 8, 16);
   StOp *close = product(f->m, false, 4, 16);
   StOp *once = product(f->m, true, 8, 1);
+  StOp *ways = product(f->m, true, 8, 16);
+  StOp *both = product(f->m, false, 2, 16);
+  StOp *few = product(f->m, true, 8, 16);
+  assert_int_equal(st_timing_ways(f->m, f->t, ways), 6);
+  assert_int_equal(st_timing_ways(f->m, f->t, far), 1);
+  assert_int_equal(st_timing_ways(f->m, f->t, both), 3);
+  assert_int_equal(st_timing_ways(f->m, f->t, once), 1);
+  ways->u.nest.ways = 6;
+  both->u.nest.ways = 3;
+  few->u.nest.ways = 4;
   st_pass_timing(f->m, f->t);
   /* issue 1, exp 12, mulf 5, two levels of four lanes and the accumulator 18 */
   assert_int_equal(near->latency, 36);
@@ -87,6 +97,13 @@ static void test_kernel(void **state) {
   assert_int_equal(far->ii, 1);
   assert_int_equal(close->ii, 2);
   assert_int_equal(once->ii, 1);
+  /* three levels of six ways, two of three and of four */
+  assert_int_equal(ways->latency, 36 + 18);
+  assert_int_equal(ways->ii, 1);
+  assert_int_equal(both->latency, 36 + 12);
+  assert_int_equal(both->ii, 1);
+  assert_int_equal(few->latency, 36 + 12);
+  assert_int_equal(few->ii, 2);
 }
 
 static StOp *load_of(StModule *m, int64_t token, int channel) {
@@ -139,6 +156,9 @@ static void test_cost(void **state) {
   assert_true(c.dsp == 4 * (16 + 2));
   double lut = 4 * (737 + 150) + 4 * 500 + 2 * f->t->fifo.control_lut;
   assert_true(c.lut == lut + 32); /* 8 words of 32 bits in SRLs */
+  op->u.nest.ways = 3;            /* three such memories, two more adders */
+  StCost more = st_target_op_cost(f->t, f->m, op);
+  assert_true(more.lut == lut + 3 * 32 + 2 * 500);
 }
 
 int main(void) {

@@ -1,6 +1,7 @@
 /* A kernel: fetch what the beat needs, evaluate the lanes, fold, send. The
  * order of a fold is that of doc/machine.md: a balanced tree over the reduction
- * lanes, then the accumulator of the parallel position. */
+ * lanes, then an accumulator of the parallel position, at last a tree over its
+ * ways. */
 #include "emit/hls/process.h"
 
 #include <inttypes.h>
@@ -260,28 +261,56 @@ static int64_t slots(const Kernel *k, const char **position) {
   return n;
 }
 
+/* Accumulators of result r by the name `name`. */
+static void declare_accumulators(StStr *out, const Kernel *k, const char *name,
+                                 int r, int64_t positions) {
+  st_str_printf(out, "  static %s %s%d[%d][%" PRId64 "][%d];\n",
+                st_hls_scalar(out_dtype(k, r)), name, r, k->info.ways,
+                positions, k->info.par_lanes);
+  for (int dim = 1; dim <= 3; dim++)
+    if (dim == 1 ? k->info.ways > 1 : dim == 3 || positions <= 16)
+      st_str_printf(out,
+                    "#pragma HLS ARRAY_PARTITION variable=%s%d complete "
+                    "dim=%d\n",
+                    name, r, dim);
+}
+
+/* The accumulators, and with several ways a copy for the tree, which reads what
+ * was written in the beats just before. */
 static void declare_folds(StStr *out, const Kernel *k) {
   const char *position;
-  if (!k->info.reduces)
+  if (!k->accumulates)
     return;
   int64_t n = slots(k, &position);
-  int64_t distance = st_kernel_distance(k->plan->m, k->op);
-  for (int r = 0; r < k->op->nresults && k->accumulates; r++) {
-    st_str_printf(out, "  static %s acc%d[%" PRId64 "][%d];\n",
-                  st_hls_scalar(out_dtype(k, r)), r, n, k->info.par_lanes);
-    st_str_printf(
-        out, "#pragma HLS ARRAY_PARTITION variable=acc%d complete dim=2\n", r);
-    if (n <= 16)
-      st_str_printf(out,
-                    "#pragma HLS ARRAY_PARTITION variable=acc%d complete "
-                    "dim=1\n",
-                    r);
-    if (distance > 1 && n > 1)
+  int64_t distance = st_kernel_distance(k->plan->m, k->op) * k->info.ways;
+  for (int r = 0; r < k->op->nresults; r++) {
+    declare_accumulators(out, k, "acc", r, n);
+    if (distance > 1 && n * k->info.ways > 1)
       st_str_printf(out,
                     "#pragma HLS DEPENDENCE variable=acc%d inter RAW "
                     "distance=%" PRId64 " true\n",
                     r, distance);
+    if (k->info.ways > 1)
+      declare_accumulators(out, k, "sum", r, n);
   }
+}
+
+/* The tree over the ways, of the parallel lane p. */
+static void fold_ways(StStr *out, const Kernel *k, int r, const char *name) {
+  const char *type = st_hls_scalar(out_dtype(k, r));
+  st_str_printf(out,
+                "      sum%d[way][slot][p] = v;\n"
+                "      if (last) {\n"
+                "        %s all[%d];\n"
+                "#pragma HLS ARRAY_PARTITION variable=all complete dim=1\n"
+                "        for (int w = 0; w < %d; ++w) {\n"
+                "#pragma HLS UNROLL\n"
+                "          all[w] = w == way ? v : sum%d[w][slot][p];\n"
+                "        }\n"
+                "        v = st_some<%d, %s, %s>::fold(all, used);\n"
+                "      }\n",
+                r, type, k->info.ways, k->info.ways, r, k->info.ways, type,
+                name);
 }
 
 static void fold(StStr *out, const Kernel *k, int r) {
@@ -295,12 +324,15 @@ static void fold(StStr *out, const Kernel *k, int r) {
   st_str_printf(out, "#pragma HLS UNROLL\n");
   st_str_printf(out, "      %s v = st_tree<%d, %s, %s>::fold(part%d[p]);\n",
                 type, k->info.red_lanes, type, name, r);
+  const char *way = k->info.ways > 1 ? "way" : "0";
   if (k->accumulates)
     st_str_printf(out,
                   "      if (!first)\n"
-                  "        v = %s(acc%d[slot][p], v);\n"
-                  "      acc%d[slot][p] = v;\n",
-                  name, r, r);
+                  "        v = %s(acc%d[%s][slot][p], v);\n"
+                  "      acc%d[%s][slot][p] = v;\n",
+                  name, r, way, r, way);
+  if (k->accumulates && k->info.ways > 1)
+    fold_ways(out, k, r, name);
   const char *value = st_hls_to_element(k->a, out_dtype(k, r), "v");
   if (direct)
     st_str_printf(out, "      r%d[p] = %s;\n", r, value);
@@ -309,13 +341,83 @@ static void fold(StStr *out, const Kernel *k, int r) {
   st_str_printf(out, "    }\n");
 }
 
+static bool counts(const Kernel *k, int loop) {
+  return k->info.is_red_loop[loop] && strcmp(k->loops.index[loop], "0");
+}
+
+/* Iterations of the reduction loops inside `level`. */
+static const char *values_inside(const Kernel *k, int level) {
+  const char *n = "INT64_C(1)";
+  for (int l = level; l < k->nest->nloops; l++)
+    if (counts(k, l))
+      n = st_arena_printf(k->a, "%s * %s", n, k->loops.trip[l]);
+  return n;
+}
+
+/* Before the beats. Every reduction loop has a counter that says how far it
+ * turned the ways. */
+static void declare_ways(StStr *out, const Kernel *k) {
+  if (!k->accumulates || k->info.ways == 1)
+    return;
+  st_str_printf(out, "  const int used = (int)st_hls_least(%d, %s);\n",
+                k->info.ways, values_inside(k, 0));
+  for (int l = 0; l < k->nest->nloops; l++)
+    if (counts(k, l))
+      st_str_printf(out,
+                    "  int turn%d = 0;\n"
+                    "  const int step%d = (int)(%s %% %d);\n",
+                    l, l, values_inside(k, l + 1), k->info.ways);
+}
+
+/* In a beat: its way, whether its value is the first there, and the last. */
+static void find_way(StStr *out, const Kernel *k) {
+  const char *value = NULL;
+  st_str_printf(out, "    int way = 0;\n");
+  for (int l = 0; l < k->nest->nloops; l++)
+    if (counts(k, l)) {
+      st_str_printf(out,
+                    "    way += turn%d;\n"
+                    "    if (way >= %d)\n"
+                    "      way -= %d;\n",
+                    l, k->info.ways, k->info.ways);
+      value = value ? st_arena_printf(k->a, "(%s) * %s + %s", value,
+                                      k->loops.trip[l], k->loops.index[l])
+                    : st_arena_printf(k->a, "(int64_t)%s", k->loops.index[l]);
+    }
+  st_str_printf(out, "    const bool first = %s < %d;\n", value, k->info.ways);
+  st_str_printf(out, "    const bool last = %s;\n",
+                st_hls_nest_last(&k->loops, k->info.is_red_loop));
+}
+
+/* After the counters of the loops. */
+static void turn_ways(StStr *out, const Kernel *k) {
+  for (int l = 0; l < k->nest->nloops; l++) {
+    if (!k->accumulates || k->info.ways == 1 || !counts(k, l))
+      continue;
+    const char *moved = st_hls_nest_at_zero(&k->loops, l + 1);
+    bool always = !strcmp(moved, "true");
+    st_str_printf(out, always ? "    {\n" : "    if (%s) {\n", moved);
+    st_str_printf(out,
+                  "      turn%d += step%d;\n"
+                  "      if (turn%d >= %d)\n"
+                  "        turn%d -= %d;\n"
+                  "      if (%s == 0)\n"
+                  "        turn%d = 0;\n"
+                  "    }\n",
+                  l, l, l, k->info.ways, l, k->info.ways, k->loops.index[l], l);
+  }
+}
+
 static void fold_all(StStr *out, const Kernel *k) {
   const char *position;
   slots(k, &position);
   if (k->accumulates) {
     st_str_printf(out, "    const int64_t slot = %s;\n", position);
-    st_str_printf(out, "    const bool first = %s;\n",
-                  st_hls_nest_first(&k->loops, k->info.is_red_loop));
+    if (k->info.ways > 1)
+      find_way(out, k);
+    else
+      st_str_printf(out, "    const bool first = %s;\n",
+                    st_hls_nest_first(&k->loops, k->info.is_red_loop));
   }
   for (int r = 0; r < k->op->nresults; r++)
     fold(out, k, r);
@@ -394,6 +496,7 @@ void st_hls_kernel(StStr *out, const StHlsPlan *plan, const StHlsProcess *p) {
   body.arg = arguments(out, &k);
   const char **to = targets(out, &k);
   st_hls_nest_counters(out, &k.loops);
+  declare_ways(out, &k);
   st_hls_nest_open(out, &k.loops, k.op->ii, st_hls_style(p));
   fetch_inputs(out, &k);
   declare_results(out, &k);
@@ -406,5 +509,6 @@ void st_hls_kernel(StStr *out, const StHlsPlan *plan, const StHlsProcess *p) {
     fold_all(out, &k);
   send(out, &k);
   st_hls_nest_advance(out, &k.loops, 4);
+  turn_ways(out, &k);
   st_str_printf(out, "  }\n");
 }

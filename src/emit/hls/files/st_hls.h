@@ -55,6 +55,26 @@ template <typename T, T (*F)(T, T)> struct st_tree<1, T, F> {
   }
 };
 
+// The same of the first n only, 1 <= n <= N.
+template <int N, typename T, T (*F)(T, T)> struct st_some {
+  static T fold(T *v, int n) {
+#pragma HLS INLINE
+    for (int i = 0; i < N / 2; ++i) {
+#pragma HLS UNROLL
+      v[i] = 2 * i + 1 < n ? F(v[2 * i], v[2 * i + 1]) : v[2 * i];
+    }
+    if (N % 2 != 0)
+      v[N / 2] = v[N - 1];
+    return st_some<(N + 1) / 2, T, F>::fold(v, (n + 1) / 2);
+  }
+};
+template <typename T, T (*F)(T, T)> struct st_some<1, T, F> {
+  static T fold(T *v, int) {
+#pragma HLS INLINE
+    return v[0];
+  }
+};
+
 // A position that comes from data, kept inside the memory.
 static inline int64_t st_hls_clamp(int64_t i, int64_t n) {
 #pragma HLS INLINE
