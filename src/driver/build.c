@@ -13,9 +13,10 @@
 /* ---- compiling
  * ----------------------------------------------------------------- */
 
-/* Vector widths to try, widest first: the first that fits is taken. */
-static const int widths[] = {8, 4, 2, 1};
-enum { WIDTHS = sizeof widths / sizeof *widths };
+/* Times that ops get, as a factor on the least: the first design that fits is
+ * taken. With the last, nothing is wider than one element. */
+static const double slacks[] = {1, 4, 16, 1e12};
+enum { SLACKS = sizeof slacks / sizeof *slacks };
 
 /* What passes make besides the module. */
 typedef struct {
@@ -104,9 +105,9 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
   return false;
 }
 
-/* The module at one width; NULL: an error, or *fits is false. */
-static StModule *compile_width(const StPackage *p, const StTarget *t,
-                               StScheme scheme, int lanes, Extras *extras,
+/* The module with these times; NULL: an error, or *fits is false. */
+static StModule *compile_slack(const StPackage *p, const StTarget *t,
+                               StScheme scheme, double slack, Extras *extras,
                                StCompileReport *r, StDiag *diag) {
   double start = now();
   StModule *m = st_import_linalg(&p->sig, p->text, diag);
@@ -117,7 +118,7 @@ static StModule *compile_width(const StPackage *p, const StTarget *t,
   st_str_clear(&extras->certificate);
   extras->quantised = (StQuantised){0};
   StPassContext ctx = {.target = t,
-                       .lanes = lanes,
+                       .slack = slack,
                        .scheme = scheme,
                        .diag = diag,
                        .certificate = &extras->certificate,
@@ -171,17 +172,16 @@ static void refuse_size(const StTarget *t, const Shortage *s, StDiag *diag) {
                 "both), or compile for a larger target (-t)");
 }
 
-/* The widest design that fits; NULL after an error. */
+/* The fastest design that fits; NULL after an error. */
 static StModule *compile_fitting(const StPackage *p, const StTarget *t,
                                  StScheme scheme, Extras *extras,
                                  StCompileReport *r, StDiag *diag) {
   Shortage s = {0};
-  for (int i = 0; i < WIDTHS; i++) {
-    StModule *m = compile_width(p, t, scheme, widths[i], extras, r, diag);
+  for (int i = 0; i < SLACKS; i++) {
+    StModule *m = compile_slack(p, t, scheme, slacks[i], extras, r, diag);
     if (!m)
       return NULL;
     s = find_shortage(m, t);
-    r->lanes = widths[i];
     if (!s.name)
       return m;
     st_module_free(m);

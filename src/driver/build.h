@@ -26,7 +26,6 @@ typedef struct {
   StPassTime pass[32];
   int npasses;
   double seconds;
-  int lanes; /* vector width of the design */
 } StCompileReport;
 
 /* False after located errors; then `build` is as it was. */

@@ -61,7 +61,7 @@ static int list_passes(void) {
 
 int st_command_opt(int argc, char **argv) {
   const char *passes = NULL, *print = NULL, *stop = NULL, *target = "u55c";
-  const char *lanes = "8", *scheme = "f32", *input = NULL;
+  const char *lanes = "0", *scheme = "f32", *input = NULL;
   bool list = false, timing = false, check = false;
   const StOption options[] = {
       {"-p", &passes, NULL, "passes to run (default: all)", "A,B"},
@@ -69,7 +69,7 @@ int st_command_opt(int argc, char **argv) {
        "PASS"},
       {"--stop-after", &stop, NULL, "end with this pass", "PASS"},
       {"-t", &target, NULL, "target (default u55c)", "TARGET"},
-      {"--lanes", &lanes, NULL, "vector width to aim at (default 8)", "N"},
+      {"--lanes", &lanes, NULL, "elements of every vector (default: what is best)", "N"},
       {"-q", &scheme, NULL, "quantisation (default f32)", "Q"},
       {"--list-passes", NULL, &list, "print the pipeline", NULL},
       {"--time-passes", NULL, &timing, "print the time of each pass", NULL},

@@ -167,6 +167,8 @@ typedef struct {
   StLoop *loop;
   int nlanes;
   StLane *lane;
+  int64_t soft; /* of the products of a beat (lanes of a sum of products of
+                   integers): how many are made of LUTs, not of multipliers */
   int ways; /* accumulators of a position, used in turn; 0 is as 1, and more
                are for folds that have a reduction loop */
 } StNest;

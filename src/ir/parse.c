@@ -168,6 +168,7 @@ static void parse_schedule(Parser *p, StNest *n) {
     l.size = st_text_small(x);
     st_vec_push(p->m->arena, &lanes, l);
   }
+  n->soft = st_text_accept(x, "soft") ? st_text_int(x) : 0;
   if (st_text_accept(x, "ways"))
     n->ways = st_text_small(x);
   n->loop = loops.at ? loops.at : ST_NEW(p->m->arena, StLoop);
@@ -197,7 +198,8 @@ static void parse_nest(Parser *p, StOp *op, int *ranks) {
   }
   st_text_expect(x, "body");
   while (!x->failed && !st_text_next(x, "out") && !st_text_next(x, "loop") &&
-         !st_text_next(x, "lane") && !st_text_next(x, "ways") &&
+         !st_text_next(x, "lane") && !st_text_next(x, "soft") &&
+         !st_text_next(x, "ways") &&
          !st_text_next(x, "}"))
     parse_expr(p, n);
   n->out = ST_NEW_N(p->m->arena, StOutput, op->nresults + 1);

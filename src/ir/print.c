@@ -222,6 +222,8 @@ static void print_nest(StStr *o, const StOp *op) {
   }
   for (int i = 0; i < n->nlanes; i++)
     st_str_printf(o, "    lane d%d %d\n", n->lane[i].dim, n->lane[i].size);
+  if (n->soft)
+    st_str_printf(o, "    soft %lld\n", (long long)n->soft);
   if (n->ways > 1)
     st_str_printf(o, "    ways %d\n", n->ways);
   put(o, "  }");

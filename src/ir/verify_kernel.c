@@ -32,6 +32,9 @@ static bool check_loops(StVerify *v, const StOp *op) {
                             "lanes are of a dim of the op, at most 65536 "
                             "in all",
                             "lane entry %d is not well formed", i);
+  if (n->soft < 0 || n->soft > lanes)
+    return st_verify_fail(v, op, "at most one a lane",
+                          "%lld products are soft", (long long)n->soft);
   return true;
 }
 

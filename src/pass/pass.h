@@ -18,7 +18,8 @@ typedef ST_VEC(StQuantTensor) StQuantised;
 
 typedef struct {
   const StTarget *target; /* NULL before a target is needed */
-  int lanes;              /* vector width that `tile` aims at, elements */
+  int lanes;    /* elements of every vector; 0: what `tile` finds best */
+  double slack; /* factor on the time that `tile` gives to ops; 0: 1 */
   StScheme scheme;        /* of weights and what is multiplied with them */
   StQuantised *quantised; /* gets what quantize replaced; NULL: not wanted.
                              In the module's arena */

@@ -72,17 +72,17 @@ static const StOperator *operator_of(const StTarget *t, const StBody *body,
   return st_target_operator(t, e->kind, dtype);
 }
 
-/* An adder of `n` values of `bits` in a tree costs by its own width, halfway up
- * the tree. */
-static StCost adder_cost(const StTarget *t, const StBody *body,
-                         const StOutput *out, double n) {
+/* The result is a sum of products of at most 8 by 8 bits. */
+static bool is_dot(const StBody *body, const StOutput *out) {
   const StExpr *e = &body->at[out->yield];
-  StCost one = st_target_operator(t, out->combine, e->dtype)->cost;
-  if (out->combine != ST_X_ADDI)
-    return one;
-  double all = st_dtype_bits(e->dtype);
-  double bits = expr_bits(body, e) + ceil(log2(n + 1) / 2);
-  return st_cost_scale(one, fmin(bits, all) / all);
+  return out->combine == ST_X_ADDI && e->kind == ST_X_MULI &&
+         expr_bits(body, &body->at[e->arg[0]]) <= 8 &&
+         expr_bits(body, &body->at[e->arg[1]]) <= 8;
+}
+
+/* Chains that the reduction lanes of a dot product make. */
+static double count_chains(const StTarget *t, double lanes) {
+  return ceil(lanes / t->dot.chain);
 }
 
 /* ---- kernels ------------------------------------------------------------ */
@@ -133,12 +133,16 @@ static bool has_reduction_loop(const StNest *nest) {
 
 int st_target_body_latency(const StTarget *t, const StOp *kernel) {
   const StNest *nest = &kernel->u.nest;
-  int levels = tree_levels(count_lanes(nest, true)) + has_reduction_loop(nest) +
-               tree_levels(st_kernel_ways(kernel));
+  int64_t lanes = count_lanes(nest, true);
   int latest = 0;
   for (int r = 0; r < kernel->nresults; r++) {
     const StOutput *out = &nest->out[r];
-    int cycles = path_latency(t, &nest->body, out->yield);
+    bool dot = is_dot(&nest->body, out);
+    int cycles = dot ? t->dot.latency
+                     : path_latency(t, &nest->body, out->yield);
+    int levels = has_reduction_loop(nest) + tree_levels(st_kernel_ways(kernel)) +
+                 tree_levels(dot ? (int64_t)count_chains(t, (double)lanes)
+                                 : lanes);
     if (out->combine != ST_X_ARG)
       cycles += levels * st_target_op_latency(t, out->combine,
                                               nest->body.at[out->yield].dtype);
@@ -247,25 +251,84 @@ StCost st_target_fifo_cost(const StTarget *t, StMemory mem, int64_t bits,
 
 /* ---- ops ---------------------------------------------------------------- */
 
-static StCost kernel_cost(const StTarget *t, const StModule *m,
-                          const StOp *op) {
+int64_t st_target_dot_lanes(const StOp *op) {
+  const StNest *nest = &op->u.nest;
+  for (int r = 0; r < op->nresults; r++)
+    if (is_dot(&nest->body, &nest->out[r]))
+      return count_lanes(nest, true) * count_lanes(nest, false);
+  return 0;
+}
+
+/* Copies of an expression: one for each position of the lanes it depends on. */
+static double count_copies(const StNest *nest, const bool *depends) {
+  double n = 1;
+  for (int l = 0; l < nest->nlanes; l++)
+    if (depends[l])
+      n *= nest->lane[l].size;
+  return n;
+}
+
+static void mark_affine(const StNest *nest, const StAffine *e, bool *depends) {
+  for (int l = 0; l < nest->nlanes; l++)
+    for (int i = 0; i < e->n; i++)
+      depends[l] |= e->term[i].dim == nest->lane[l].dim;
+}
+
+/* Operators of the body, but for the products of sums of products. */
+static StCost body_cost(const StTarget *t, const StOp *op) {
+  const StNest *nest = &op->u.nest;
+  const StBody *body = &nest->body;
+  StArena *scratch = st_arena_new();
+  int n = nest->nlanes;
+  bool *depends = ST_NEW_N(scratch, bool, body->n * n + 1);
+  StCost sum = {0};
+  for (int i = 0; i < body->n; i++) {
+    const StExpr *e = &body->at[i];
+    bool *mine = depends + i * n, product = false;
+    if (e->kind == ST_X_INDEX)
+      mark_affine(nest, &e->affine, mine);
+    for (int d = 0; e->kind == ST_X_ARG && d < op->operand[e->operand]->type.rank;
+         d++)
+      mark_affine(nest, &nest->in[e->operand].map[d], mine);
+    for (int a = 0; a < st_scalar_args(e->kind); a++)
+      for (int l = 0; l < n; l++)
+        mine[l] |= depends[e->arg[a] * n + l];
+    for (int a = 0; a < e->nindices; a++)
+      for (int l = 0; l < n; l++)
+        mine[l] |= depends[e->indices[a] * n + l];
+    for (int r = 0; r < op->nresults; r++)
+      product |= nest->out[r].yield == i && is_dot(body, &nest->out[r]);
+    if (!product)
+      sum = st_cost_add(sum, st_cost_scale(operator_of(t, body, e)->cost,
+                                           count_copies(nest, mine)));
+  }
+  st_arena_free(scratch);
+  return sum;
+}
+
+StCost st_target_nest_cost(const StTarget *t, const StModule *m,
+                           const StOp *op) {
   const StNest *nest = &op->u.nest;
   double red = (double)count_lanes(nest, true);
   double par = (double)count_lanes(nest, false);
   bool accumulates = has_reduction_loop(nest);
-  StCost sum = {0};
-  for (int i = 0; i < nest->body.n; i++)
-    sum =
-        st_cost_add(sum, operator_of(t, &nest->body, &nest->body.at[i])->cost);
-  sum = st_cost_scale(sum, red * par);
+  StCost sum = body_cost(t, op);
   for (int r = 0; r < op->nresults; r++) {
     const StOutput *out = &nest->out[r];
     StDtype dtype = nest->body.at[out->yield].dtype;
     if (out->combine == ST_X_ARG)
       continue;
-    StCost one = adder_cost(t, &nest->body, out, red);
-    double count = par * (red - 1 + accumulates + st_kernel_ways(op) - 1);
-    sum = st_cost_add(sum, st_cost_scale(one, count));
+    bool dot = is_dot(&nest->body, out);
+    StCost one = st_target_operator(t, out->combine, dtype)->cost;
+    double values = dot ? count_chains(t, red) : red;
+    double adders = values - 1 + accumulates + st_kernel_ways(op) - 1;
+    sum = st_cost_add(sum, st_cost_scale(one, par * adders));
+    if (dot) {
+      double soft = (double)nest->soft;
+      StCost made = st_cost_scale(t->dot.product, par * red - soft);
+      sum = st_cost_add(sum, made);
+      sum = st_cost_add(sum, st_cost_scale(t->dot.soft, soft));
+    }
     if (accumulates) {
       int ways =
           st_kernel_ways(op); /* a memory for each: all are read at once */
@@ -294,7 +357,7 @@ static StCost converter_cost(const StTarget *t, const StOp *op) {
 StCost st_target_op_cost(const StTarget *t, const StModule *m, const StOp *op) {
   switch (op->kind) {
   case ST_OP_KERNEL:
-    return kernel_cost(t, m, op);
+    return st_target_nest_cost(t, m, op);
   case ST_OP_CONVERTER:
     return converter_cost(t, op);
   case ST_OP_FORK:

@@ -78,6 +78,12 @@ typedef struct {
   } fifo;
 
   StCost dma; /* engine of one load or store */
+  struct { /* sums of products of at most 8 by 8 bits */
+    int chain;    /* products that are summed one after another */
+    int latency;  /* of such a chain */
+    StCost product; /* one of its products, the addition included */
+    StCost soft;    /* the same without a multiplier */
+  } dot;
 
   struct {
     double gbps;       /* host to card, 1e9 bytes a second */
@@ -125,6 +131,14 @@ int st_target_latency(const StTarget *t, const StOp *op);
  * by nothing. Without FIFOs. Other ops: engines and buffers (a converter's
  * windows in the memory that it names). */
 StCost st_target_op_cost(const StTarget *t, const StModule *m, const StOp *op);
+
+/* The same for a generic that has a schedule. */
+StCost st_target_nest_cost(const StTarget *t, const StModule *m,
+                           const StOp *op);
+
+/* Lanes whose products are summed as those of integers of at most 8 bits;
+ * 0: op makes no such sums. */
+int64_t st_target_dot_lanes(const StOp *op);
 
 int st_target_fifo_latency(const StTarget *t, StMemory mem);
 /* What a FIFO of `depth` tokens of `bits` is best made of. */

@@ -68,7 +68,10 @@ static StOp *product(StModule *m, bool reduction_inside, int64_t rows,
   st_expr_push(m, &n.body, (StExpr){.kind = ST_X_EXP, .arg = {0, -1, -1}});
   n.out->yield =
       st_expr_push(m, &n.body, (StExpr){.kind = ST_X_MULF, .arg = {2, 1, -1}});
-  StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, 0, NULL, 1);
+  const StSym shape[] = {n.dim[0].extent, n.dim[1].extent};
+  StValue *operand[] = {module_arg(m, ST_F32, 1, shape + 1),
+                        module_arg(m, ST_F32, 2, shape)};
+  StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, 2, operand, 1);
   op->u.nest = n;
   st_op_append(m, op);
   return op;
@@ -161,11 +164,54 @@ static void test_cost(void **state) {
   assert_true(more.lut == lut + 3 * 32 + 2 * 500);
 }
 
+/* One lane's value serves all lanes if no lane's dim is in it. */
+static void test_cost_of_what_lanes_share(void **state) {
+  Fixture *f = *state;
+  StOp *op = product(f->m, false, 8, 16);
+  StNest *n = &op->u.nest;
+  n->lane->dim = 0; /* rows: the four share x */
+  n->dim[0].extent = st_sym_const(32);
+  n->dim[1].extent = st_sym_const(16);
+  StCost c = st_target_op_cost(f->t, f->m, op);
+  assert_true(c.dsp == 16 + 4 * 2);
+}
+
+/* Products of integers, in multipliers or in LUTs. */
+static void test_cost_of_dots(void **state) {
+  Fixture *f = *state;
+  StOp *op = product(f->m, false, 8, 16);
+  StNest *n = &op->u.nest;
+  StExpr wide = {.kind = ST_X_EXTSI, .dtype = ST_I32, .arg = {0, -1, -1}};
+  n->body.n = 0;
+  for (int i = 0; i < 2; i++)
+    st_expr_push(f->m, &n->body,
+                 (StExpr){.kind = ST_X_ARG, .dtype = i ? ST_I4 : ST_I8,
+                          .operand = i, .arg = {-1, -1, -1}});
+  st_expr_push(f->m, &n->body, wide);
+  wide.arg[0] = 1;
+  st_expr_push(f->m, &n->body, wide);
+  n->out->yield = st_expr_push(
+      f->m, &n->body,
+      (StExpr){.kind = ST_X_MULI, .dtype = ST_I32, .arg = {2, 3, -1}});
+  n->out->combine = ST_X_ADDI;
+  assert_int_equal(st_target_dot_lanes(op), 4);
+  StCost hard = st_target_op_cost(f->t, f->m, op);
+  assert_true(hard.dsp == 4 * f->t->dot.product.dsp);
+  n->soft = 3;
+  StCost soft = st_target_op_cost(f->t, f->m, op);
+  assert_true(soft.dsp == f->t->dot.product.dsp);
+  double more = f->t->dot.soft.lut - f->t->dot.product.lut;
+  assert_true(soft.lut == hard.lut + 3 * more);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_kernel, setup, teardown),
       cmocka_unit_test_setup_teardown(test_transfers, setup, teardown),
       cmocka_unit_test_setup_teardown(test_cost, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_cost_of_what_lanes_share, setup,
+                                      teardown),
+      cmocka_unit_test_setup_teardown(test_cost_of_dots, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

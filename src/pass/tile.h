@@ -1,0 +1,80 @@
+/* What the files of `tile` share (doc/passes.md). */
+#ifndef ST_PASS_TILE_H
+#define ST_PASS_TILE_H
+
+#include "ir/itensor.h"
+#include "pass/pass.h"
+
+/* How a value comes out of its producer. */
+typedef struct {
+  const StItensor *order; /* NULL: its producer has no schedule yet */
+  int want; /* data dim that its users want outermost; -1: none */
+  int slow; /* data dim along which it comes bit by bit while a contraction
+               works; -1: all of it in a burst, after a barrier */
+  int level;   /* barriers (whole rows that had to be there) before it */
+  double pace; /* cycles of one iteration in which it comes */
+} StTileFlow;
+
+typedef struct {
+  StModule *m;
+  const StPassContext *ctx;
+  StArena *scratch;
+  StTileFlow *flow; /* [value id] */
+  double phase; /* cycles of one iteration that a contraction may take */
+  double row;   /* the same for an op on rows that come in a burst */
+} StTile;
+
+typedef struct {
+  ST_VEC(StLoop) loop;
+  ST_VEC(StLane) lane;
+  bool *done; /* [ndims] has its loops */
+} StTilePlan;
+
+/* A sum of products of S[batch, M, K] and F[batch, N, K]. */
+typedef struct {
+  int s, f; /* operands: S is streamed again, F (the larger) flows once */
+  int nb, nm, nn, nk;
+  int *b, *m, *n, *k; /* dims, natural order, extents of T last */
+} StContraction;
+
+/* ---- plans (tile_plan.c) -------------------------------------------------- */
+
+bool st_tile_is_tokens(StSym s); /* grows with T alone */
+bool st_tile_is_guarded(const StOp *op, int dim);
+int st_tile_lane(const StTilePlan *p, int dim);
+/* Lanes for up to `want` elements from the listed dims, the last first. What
+ * is still wanted. */
+int64_t st_tile_take_lanes(const StTile *t, const StOp *op, StTilePlan *p,
+                           const int *dims, int n, int64_t want);
+void st_tile_push_loop(const StTile *t, StTilePlan *p, int dim, StSym trip,
+                       int64_t step);
+/* The whole dim (but for its lanes) as one loop. */
+void st_tile_whole_loop(const StTile *t, const StOp *op, StTilePlan *p,
+                        int dim);
+/* Loops for the dims that have none yet; then the plan becomes op's. */
+void st_tile_commit(const StTile *t, StOp *op, StTilePlan *p);
+
+/* ---- contractions (tile_contract.c) ----------------------------------------- */
+
+bool st_tile_find_contraction(const StTile *t, const StOp *op,
+                              StContraction *c);
+void st_tile_plan_contraction(const StTile *t, const StOp *op,
+                              const StContraction *c, StTilePlan *p);
+
+/* ---- budgets (tile_budget.c) -------------------------------------------------- */
+
+/* Sets `want` of every value, from its users. */
+void st_tile_find_wants(StTile *t);
+/* Sets phase and row from the memory's rate, `slack` times as long. */
+void st_tile_set_budget(StTile *t, double slack);
+/* Points of one iteration at one token and an eighth of the context. */
+double st_tile_points(const StTile *t, const StOp *op);
+/* Lanes that keep op within its time. c: NULL if it is no contraction. */
+int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
+                           const StContraction *c);
+/* Nest dim along which the latest of the operands comes slowly; -1: none. */
+int st_tile_slow_dim(const StTile *t, const StOp *op);
+/* Sets the flow of op's results, whose schedule is decided. */
+void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c);
+
+#endif

@@ -1,0 +1,214 @@
+/* tile: how fast each op has to be.
+ *
+ * Time is measured by the memory: reading all weights of one iteration of a
+ * block (or of what is outside of blocks) takes a while, and the contractions
+ * in it get a third of that each (several of them wait for each other, and
+ * norms and the like come in between). What streams along with a contraction
+ * keeps its pace; what has to wait for whole rows (a norm) is on the way of
+ * everything and gets much less time. Lanes follow from points and time. */
+#include <math.h>
+
+#include "analysis/port.h"
+#include "pass/tile.h"
+
+enum {
+  PHASES = 3,  /* contractions in a row that wait for each other */
+  ROWS = 20,   /* ops on rows for one contraction's time */
+  CONTEXT = 8, /* the part of the context that is taken as usual */
+  LEAST_PHASE = 32,
+  LEAST_ROW = 4
+};
+
+static bool is_computed(const StValue *v) {
+  return v->def->kind != ST_OP_ARG && v->def->kind != ST_OP_CONST;
+}
+
+/* ---- wants ------------------------------------------------------------------- */
+
+static int data_dim(const StOp *op, int k, int dim) {
+  for (int i = 0; op->u.nest.in[k].map && i < op->operand[k]->type.rank; i++)
+    if (st_affine_single(&op->u.nest.in[k].map[i]) == dim)
+      return i;
+  return -1;
+}
+
+static int first_const(const StOp *op, const int *dims, int n) {
+  for (int i = 0; i < n; i++)
+    if (st_sym_is_const(op->u.nest.dim[dims[i]].extent))
+      return dims[i];
+  return -1;
+}
+
+/* Nest dim that op wants its operands to come along; -1: none. */
+static int wish(const StTile *t, const StOp *op) {
+  StContraction c;
+  if (st_tile_find_contraction(t, op, &c)) {
+    int d = first_const(op, c.b, c.nb);
+    return d < 0 && c.nk > 1 ? first_const(op, c.k, c.nk) : d;
+  }
+  for (int r = 0; r < op->nresults; r++) {
+    int want = t->flow[op->result[r]->id].want;
+    if (want >= 0)
+      return st_affine_single(&op->u.nest.out[r].map[want]);
+  }
+  return -1;
+}
+
+void st_tile_find_wants(StTile *t) {
+  for (int i = 0; i < t->m->next_value; i++)
+    t->flow[i].want = t->flow[i].slow = -1;
+  for (int i = t->m->op.n; i-- > 0;) {
+    const StOp *op = t->m->op.at[i];
+    int dim = op->kind == ST_OP_GENERIC ? wish(t, op) : -1;
+    for (int k = 0; dim >= 0 && k < op->noperands; k++) {
+      StTileFlow *f = &t->flow[op->operand[k]->id];
+      if (is_computed(op->operand[k]) && f->want < 0)
+        f->want = data_dim(op, k, dim);
+    }
+  }
+}
+
+/* ---- time ----------------------------------------------------------------------- */
+
+static double memory_rate(const StTile *t) { /* bits a cycle */
+  const StTarget *g = t->ctx->target;
+  if (!g || g->memory.kind == ST_STORAGE_ONCHIP)
+    return 4096;
+  return (double)st_target_channel_bits(g) * g->memory.channels;
+}
+
+static double stored_bits(const StTile *t, const StOp *op) {
+  double bits = 0;
+  for (int k = 0; k < op->noperands; k++) {
+    const StValue *v = op->operand[k];
+    if (v->def->kind != ST_OP_ARG ||
+        t->m->arg.at[v->def->u.index.index[0]].role != ST_ROLE_PARAM)
+      continue;
+    double n = st_dtype_bits(v->type.dtype);
+    int first = v->def->u.index.n > 1; /* one of a list an iteration */
+    for (int d = first; d < v->type.rank; d++)
+      n *= (double)st_sym_max(v->type.shape[d], t->m->ctx, t->m->chunk);
+    bits += n;
+  }
+  return bits;
+}
+
+static bool iterates(const StOp *op) {
+  for (int d = 0; d < op->u.nest.ndims; d++)
+    if (op->u.nest.dim[d].iteration)
+      return true;
+  return false;
+}
+
+void st_tile_set_budget(StTile *t, double slack) {
+  double block = 0, rest = 0;
+  for (int i = 0; i < t->m->op.n; i++) {
+    const StOp *op = t->m->op.at[i];
+    if (op->kind == ST_OP_GENERIC)
+      *(iterates(op) ? &block : &rest) += stored_bits(t, op);
+  }
+  double cycles = (block > 0 ? block : rest) / memory_rate(t);
+  t->phase = slack * fmax(cycles / PHASES, LEAST_PHASE);
+  t->row = slack * fmax(cycles / PHASES / ROWS, LEAST_ROW);
+}
+
+double st_tile_points(const StTile *t, const StOp *op) {
+  double n = 1;
+  for (int d = 0; d < op->u.nest.ndims; d++) {
+    const StDim *dim = &op->u.nest.dim[d];
+    int64_t e = st_sym_eval(dim->extent, t->m->ctx / CONTEXT, 1);
+    if (!dim->iteration)
+      n *= (double)(e > 1 ? e : 1);
+  }
+  return n;
+}
+
+/* ---- flow -------------------------------------------------------------------------- */
+
+static int highest_level(const StTile *t, const StOp *op) {
+  int level = 0;
+  for (int k = 0; k < op->noperands; k++) {
+    const StTileFlow *f = &t->flow[op->operand[k]->id];
+    if (f->order && f->level > level)
+      level = f->level;
+  }
+  return level;
+}
+
+/* The operand that comes slowly and is behind as many barriers as any; -1. */
+static int slow_operand(const StTile *t, const StOp *op) {
+  int level = highest_level(t, op);
+  for (int k = 0; k < op->noperands; k++) {
+    const StTileFlow *f = &t->flow[op->operand[k]->id];
+    if (f->order && f->level == level && f->slow >= 0 && op->u.nest.in[k].map)
+      return k;
+  }
+  return -1;
+}
+
+int st_tile_slow_dim(const StTile *t, const StOp *op) {
+  int k = slow_operand(t, op);
+  if (k < 0)
+    return -1;
+  int slow = t->flow[op->operand[k]->id].slow;
+  int d = st_affine_single(&op->u.nest.in[k].map[slow]);
+  return d >= 0 && !op->u.nest.dim[d].iteration ? d : -1;
+}
+
+/* Cycles that op may take in one iteration. */
+static double time_of(const StTile *t, const StOp *op, bool contraction) {
+  if (contraction)
+    return fmax(t->phase, stored_bits(t, op) / memory_rate(t));
+  int k = slow_operand(t, op);
+  return k >= 0 ? fmax(t->flow[op->operand[k]->id].pace, t->row) : t->row;
+}
+
+int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
+                           const StContraction *c) {
+  if (t->ctx->lanes)
+    return t->ctx->lanes;
+  double lanes = st_tile_points(t, op) / time_of(t, op, c != NULL);
+  return (int64_t)fmax(1, ceil(lanes * 0.999));
+}
+
+static double beats(const StTile *t, const StOp *op) {
+  double n = st_tile_points(t, op);
+  for (int i = 0; i < op->u.nest.nlanes; i++)
+    n /= op->u.nest.lane[i].size;
+  return n;
+}
+
+/* Dim of the outermost loop that is no iteration. */
+static int outermost(const StOp *op) {
+  const StNest *n = &op->u.nest;
+  for (int i = 0; i < n->nloops; i++)
+    if (!n->dim[n->loop[i].dim].iteration)
+      return n->loop[i].dim;
+  return -1;
+}
+
+void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c) {
+  const StNest *n = &op->u.nest;
+  int slow = st_tile_slow_dim(t, op), level = highest_level(t, op);
+  bool barrier = slow < 0 && c == NULL && st_nest_reduces(n);
+  if (c && slow < 0)
+    slow = outermost(op);
+  if (slow >= 0 && n->dim[slow].reduction) {
+    slow = -1;
+    barrier = true;
+  }
+  for (int r = 0; r < op->nresults; r++) {
+    StTileFlow *f = &t->flow[op->result[r]->id];
+    StItensor *o = ST_NEW(t->m->arena, StItensor);
+    *o = st_port_output(t->m->arena, op, r).order;
+    *o = st_itensor_canonical(t->m->arena, o);
+    f->order = o;
+    f->slow = -1;
+    for (int i = 0; slow >= 0 && i < op->result[r]->type.rank; i++)
+      if (st_affine_single(&n->out[r].map[i]) == slow)
+        f->slow = i;
+    f->level = level + (barrier || (c && f->slow < 0));
+    f->pace = c || f->slow < 0 ? fmax(beats(t, op), t->row)
+                               : time_of(t, op, false);
+  }
+}
