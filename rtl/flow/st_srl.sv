@@ -11,9 +11,16 @@ module st_srl #(
     input  logic [COUNT-1:0] held,
     output logic [WIDTH-1:0] q
 );
-  logic [(DEPTH+1)*WIDTH-1:0] words;
-  logic [DEPTH*WIDTH-1:0] shift;
-  assign words = {shift, d};
-  always_ff @(posedge clk) if (push) shift <= words[DEPTH*WIDTH-1:0];
-  assign q = words[held*WIDTH+:WIDTH];
+  localparam int BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
+  logic [COUNT-1:0] less;
+  logic [BITS-1:0] at;
+  assign less = held - COUNT'(1);
+  assign at = less[BITS-1:0];
+  for (genvar b = 0; b < WIDTH; b++) begin : g_bit
+    logic [DEPTH-1:0] shift;
+    always_ff @(posedge clk) if (push) shift <= DEPTH'({shift, d[b]});
+    assign q[b] = shift[at];
+  end
+  logic unused;
+  assign unused = less[COUNT-1];
 endmodule

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Puts faults into the numeric operators, one at a time, and runs what CI runs
-on them (num_main -n 100000): each has to be found. About a minute a fault."""
+on them (num_main -n 100000): each has to be found. About a minute a fault.
+Arguments are the modules to do this to."""
 
 import subprocess
 import sys
@@ -18,7 +19,7 @@ FAULTS = [
     ("st_fadd", "big[31] != little[31]);", "1'b0);"),
     ("st_fmul", "s3_p[22:0] != 23'd0", "s3_p[22:1] != 22'd0"),
     ("st_fdiv", "g_stage[STAGES-1].rem != 24'd0", "1'b0"),
-    ("st_fsqrt", "assign d1 = ~t1[27]", "assign d1 = ~t1[26]"),
+    ("st_fsqrt", "g_stage[STAGES-1].rem != 26'd0", "1'b0"),
     ("st_fextreme", "u_nan ? (NUM ? v : st_num::NAN)",
      "u_nan ? (NUM ? u : st_num::NAN)"),
     ("st_frint", "(~tie | (u & unit) != 32'd0)", "(~tie | 1'b1)"),
@@ -55,10 +56,11 @@ def found(work, module, text, changed):
 
 
 missed = 0
-for fault in FAULTS:
+chosen = [f for f in FAULTS if f[0] in sys.argv[1:] or len(sys.argv) == 1]
+for fault in chosen:
     with tempfile.TemporaryDirectory() as directory:
         if not found(Path(directory), *fault):
             print("NOT FOUND:", *fault, flush=True)
             missed += 1
-print(f"{len(FAULTS) - missed} of {len(FAULTS)} faults found")
+print(f"{len(chosen) - missed} of {len(chosen)} faults found")
 sys.exit(missed != 0)

@@ -144,6 +144,15 @@ int64_t integer() {
   }
 }
 
+/* A significand whose product with that of a has low bits next to a tie. */
+uint32_t next_to_tie(uint32_t a) {
+  uint32_t m = (a & 0x7fffff) | 0x800001, inverse = m;
+  for (int i = 0; i < 4; i++) /* Newton, modulo 2^32 */
+    inverse *= 2 - m * inverse;
+  uint32_t tie = rnd() & 1 ? 0x800000 : 0x400000;
+  return (inverse * (tie + (uint32_t)(rnd() % 5) - 2)) & 0x7fffff;
+}
+
 Vector random_vector() {
   Vector v = {0, 0, integer(), integer(), (rnd() & 7) != 0};
   int e;
@@ -182,8 +191,10 @@ Vector random_vector() {
     v.b = number(100, 150);
     return v;
   default:
-    v.a = number(90, 165);
+    v.a = number(90, 165) | 1;
     v.b = number(90, 165);
+    if (rnd() & 1)
+      v.b = (v.b & 0xff800000) | next_to_tie(v.a);
     return v;
   }
 }

@@ -98,7 +98,7 @@ FAULTS = [
     ("fifo", {"DEPTH": 2, "LAT": 4}, "st_fifo", ".LATENCY(LAT - 3)",
      ".LATENCY(LAT - 4)"),
     ("fifo", {"DEPTH": 2, "LAT": 1, "STYLE": 1}, "st_srl",
-     "words[held*WIDTH+:WIDTH]", "words[(DEPTH)*WIDTH+:WIDTH]"),
+     "held - COUNT'(1)", "held"),
     ("fork", {"DEPTH": 1, "LATENCY": 1}, "st_issue", "(gives & ~credit) ==",
      "(gives & ~credit) != {NOUT{1'b1}} | 1'b0 &"),
     ("fork", {"DEPTH": 2, "LATENCY": 1}, "st_issue", "assign pop = go ? need",
