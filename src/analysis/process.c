@@ -101,6 +101,16 @@ static void add_transfer(Maker *mk, const StOp *op, StProcessKind kind) {
   p->in[0].level = op->u.load.index_level;
 }
 
+static void add_bundle(Maker *mk, const StOp *op) {
+  enum { CONDS = 3 }; /* sections, frames, slots */
+  StProcess *p = add_process(mk, ST_PROC_BUNDLE, op, 0, NULL);
+  add_plain(mk, p, &p->out, &p->nout, op->nresults);
+  for (int k = 0; k < op->nresults; k++) {
+    p->out[k].part = &op->u.bundle.part[k];
+    p->out[k].cond = ST_NEW_N(mk->arena, StCond, CONDS);
+  }
+}
+
 static void add_converter(Maker *mk, const StOp *op) {
   const StConverter *c = &op->u.converter;
   StProcess *f =
@@ -170,6 +180,8 @@ StProcessNet *st_process_net(StArena *a, const StModule *m,
       add_converter(&mk, op);
     else if (op->kind == ST_OP_LOAD)
       add_transfer(&mk, op, ST_PROC_LOAD);
+    else if (op->kind == ST_OP_BUNDLE)
+      add_bundle(&mk, op);
     else if (op->kind == ST_OP_STORE)
       add_transfer(&mk, op, ST_PROC_STORE);
     else if (op->kind == ST_OP_FORK)
@@ -207,6 +219,27 @@ static void loop_interval(const StProcess *p, const StEnd *e, int l, int64_t P,
     *from = *to;
 }
 
+static void add_cond(StEnd *e, int64_t cycle, int64_t lo, int64_t hi) {
+  if (lo > 0 || hi < cycle)
+    e->cond[e->nconds++] = (StCond){cycle, lo, hi};
+}
+
+/* The base is a multiple of the period if there is more than one, both are of
+ * the slots: so every condition is one on the beat's number alone. */
+static void bind_part(const StProcess *p, StEnd *e) {
+  const StBundlePart *x = e->part;
+  int64_t from = x->first * x->slots, to = x->last * x->slots;
+  e->nconds = 0;
+  if (x->times == 1) {
+    add_cond(e, p->beats, x->base + from, x->base + to);
+  } else {
+    add_cond(e, p->beats, x->base, x->base + x->times * x->period);
+    add_cond(e, x->period, from, to);
+  }
+  add_cond(e, x->slots, 0, x->per_frame);
+  e->tokens = x->times * (x->last - x->first) * x->per_frame;
+}
+
 static void bind_end(const StProcess *p, StEnd *e, int64_t P, int64_t T) {
   e->nconds = 0;
   e->tokens = 1;
@@ -239,6 +272,8 @@ void st_process_bind(StProcessNet *net, int64_t P, int64_t T) {
   for (int i = 0; i < net->nprocesses; i++) {
     StProcess *p = &net->process[i];
     p->beats = p->windows = 1;
+    if (p->kind == ST_PROC_BUNDLE)
+      p->beats = st_bundle_beats(p->op);
     for (int l = 0; l < p->nloops; l++) {
       int64_t trip = st_sym_eval(p->loop[l].trip, P, T);
       p->trip[l] = trip > 0 ? trip : 0;
@@ -250,7 +285,10 @@ void st_process_bind(StProcessNet *net, int64_t P, int64_t T) {
     for (int k = 0; k < p->nin; k++)
       bind_end(p, &p->in[k], P, T);
     for (int k = 0; k < p->nout; k++)
-      bind_end(p, &p->out[k], P, T);
+      if (p->out[k].part)
+        bind_part(p, &p->out[k]);
+      else
+        bind_end(p, &p->out[k], P, T);
   }
 }
 

@@ -15,6 +15,7 @@ typedef enum {
   ST_PROC_KERNEL,
   ST_PROC_FORK,
   ST_PROC_LOAD,
+  ST_PROC_BUNDLE, /* without loops: its parts say which beats push */
   ST_PROC_STORE,
   ST_PROC_FILL,  /* input side of a converter; the drain follows it */
   ST_PROC_DRAIN, /* output side */
@@ -35,6 +36,7 @@ typedef struct {
   const bool *last; /* [nloops]; NULL: none */
   int guard_loop;   /* -1: none */
   StSym lo, hi;
+  const StBundlePart *part; /* BUNDLE; else NULL */
   /* After st_process_bind: a token moves in beats in which all of these hold
    * (no condition: in every beat). */
   int nconds;
@@ -56,7 +58,7 @@ typedef struct {
   int shared;  /* FILL, DRAIN: loops outside a window; else 0 */
   /* After st_process_bind. */
   int64_t *trip;   /* [nloops] */
-  int64_t beats;   /* product of the trips */
+  int64_t beats;   /* product of the trips; BUNDLE: of its program */
   int64_t window;  /* FILL, DRAIN: beats in a window; else beats */
   int64_t windows; /* FILL, DRAIN: how many; else 1 */
 } StProcess;

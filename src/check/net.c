@@ -169,6 +169,79 @@ static void add_plain(Builder *b, const StOp *op, const StItensor *order) {
   }
 }
 
+/* The beats of an output of a bundle, outermost first: repetitions of the
+ * period, frames, slots. */
+static StCheckEnd end_of_part(const Builder *b, const StBundlePart *p) {
+  const int64_t count[] = {p->times, p->last - p->first, p->per_frame};
+  const int64_t stride[] = {p->period, p->slots, 1};
+  StCheckEnd e = {.tokens = count[0] * count[1] * count[2],
+                  .base = p->base + p->first * p->slots};
+  e.dim = st_arena_alloc_n(b->arena, 3, sizeof *e.dim);
+  for (int i = 0; i < 3; i++) {
+    if (count[i] == 1)
+      continue;
+    e.dim[e.n].count = count[i];
+    e.dim[e.n++].stride = stride[i];
+  }
+  return e;
+}
+
+/* Bits of all tokens of the frame in which part `of` begins. */
+static double frame_bits(const StOp *op, int of) {
+  const StBundlePart *x = &op->u.bundle.part[of];
+  double sum = 0;
+  for (int r = 0; r < op->nresults; r++) {
+    const StBundlePart *p = &op->u.bundle.part[r];
+    const StItensor *o = op->result[r]->type.order;
+    double bits = st_dtype_bits(op->result[r]->type.dtype);
+    for (int d = 0; d < o->rank; d++)
+      bits *= (double)o->elem[d];
+    if (p->base == x->base && p->first * p->slots <= x->first * x->slots &&
+        x->first * x->slots < p->last * p->slots)
+      sum += (double)p->per_frame * bits;
+  }
+  return sum;
+}
+
+/* No frame asks for more than the channels move. Frames in which no part
+ * begins have no more than the one before. */
+static bool check_rate(const Builder *b, const StOp *op, StDiag *diag) {
+  const StBundle *x = &op->u.bundle;
+  for (int r = 0; r < op->nresults; r++) {
+    double bits = frame_bits(op, r);
+    double most = (double)x->part[r].slots * x->channels *
+                  (double)st_target_channel_bits(b->target);
+    if (bits <= most)
+      continue;
+    st_error(diag, op->loc,
+             "%s %d: a frame of part %d moves %.0f bits where %d channels "
+             "move %.0f",
+             st_op_name(op->kind), op->id, r, bits, x->channels, most);
+    st_note(diag, "the design was changed by hand; compile again");
+    return false;
+  }
+  return true;
+}
+
+static bool add_bundle(Builder *b, const StOp *op, StDiag *diag) {
+  StCheckProcess p = {.op = op,
+                      .side = ST_SIDE_ONLY,
+                      .ii = op->ii > 0 ? op->ii : 1,
+                      .latency = op->latency,
+                      .windows = 1};
+  for (int r = 0; r < op->nresults; r++) {
+    const StBundlePart *part = &op->u.bundle.part[r];
+    int64_t end = part->base + part->times * part->period;
+    p.beats = end > p.beats ? end : p.beats;
+    StCheckStream *x = stream_of(b, op->result[r]);
+    x->producer = b->process.n;
+    x->out = end_of_part(b, part);
+  }
+  p.window = p.beats;
+  st_vec_push(b->arena, &b->process, p);
+  return check_rate(b, op, diag);
+}
+
 static bool is_decided(const Builder *b, StDiag *diag) {
   bool ok = true;
   for (int i = 0; i < b->stream.n; i++) {
@@ -192,6 +265,7 @@ bool st_check_net(StArena *a, const StModule *m, const StTarget *t, int64_t P,
       .arena = a, .module = m, .target = t, .P = P, .T = T, .net = net};
   b.stream_of = ST_NEW_N(a, int, m->next_value);
   memset(b.stream_of, -1, (size_t)m->next_value * sizeof *b.stream_of);
+  bool ok = true;
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
     if (op->kind == ST_OP_KERNEL)
@@ -200,9 +274,11 @@ bool st_check_net(StArena *a, const StModule *m, const StTarget *t, int64_t P,
       add_converter(&b, op);
     else if (op->kind == ST_OP_LOAD)
       add_plain(&b, op, op->result[0]->type.order);
+    else if (op->kind == ST_OP_BUNDLE)
+      ok = add_bundle(&b, op, diag) && ok;
     else if (op->kind == ST_OP_STORE || op->kind == ST_OP_FORK)
       add_plain(&b, op, op->operand[0]->type.order);
   }
   *net = (StCheckNet){b.process.n, b.stream.n, b.process.at, b.stream.at};
-  return is_decided(&b, diag);
+  return is_decided(&b, diag) && ok;
 }

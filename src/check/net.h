@@ -43,7 +43,8 @@ typedef struct {
   StCheckStream *stream;
 } StCheckNet;
 
-/* In the arena. False after an error: something is not decided. */
+/* In the arena. False after an error: something is not decided, or a bundle
+ * asks for more than its channels move. */
 bool st_check_net(StArena *a, const StModule *m, const StTarget *t, int64_t P,
                   int64_t T, StDiag *diag, StCheckNet *net);
 

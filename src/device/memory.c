@@ -66,15 +66,24 @@ static int find_append(const StModule *m, const StOp *op, const StType *t) {
   return -1;
 }
 
-StTransfer st_transfer_new(StArena *a, const StModule *m, const StOp *op) {
-  bool load = op->kind == ST_OP_LOAD;
-  const StType *type = load ? &op->result[0]->type : &op->operand[0]->type;
-  StTransfer t = {.op = op, .order = type->order, .dtype = type->dtype,
-                  .stride = load ? op->u.load.stride : op->u.store.stride,
-                  .gather = load ? op->u.load.gather : -1,
-                  .layer_dim = load ? op->u.load.layer_dim
-                                    : op->u.store.layer_dim,
+StTransfer st_transfer_new(StArena *a, const StModule *m, const StOp *op,
+                           int part) {
+  const StType *type = op->kind == ST_OP_STORE ? &op->operand[0]->type
+                                               : &op->result[part]->type;
+  StTransfer t = {.op = op, .order = type->order, .operand = part,
+                  .dtype = type->dtype, .gather = -1,
                   .append_dim = find_append(m, op, type)};
+  if (op->kind == ST_OP_BUNDLE) {
+    t.stride = op->u.bundle.part[part].stride;
+    t.layer_dim = op->u.bundle.part[part].layer_dim;
+  } else if (op->kind == ST_OP_LOAD) {
+    t.stride = op->u.load.stride;
+    t.layer_dim = op->u.load.layer_dim;
+    t.gather = op->u.load.gather;
+  } else {
+    t.stride = op->u.store.stride;
+    t.layer_dim = op->u.store.layer_dim;
+  }
   t.rows = t.gather >= 0 ? st_load_rows(m, op) : st_sym_const(0);
   t.token = (int)st_itensor_token(t.order);
   t.offset = ST_NEW_N(a, int64_t, t.token);
@@ -121,7 +130,7 @@ static int64_t address(const StTransfer *t, const int64_t *loop, int64_t index,
 /* Where the tensor of a load is, and how many bytes it has. */
 static const char *source(const StTransfer *t, const StMemoryImage *im,
                           int64_t layer, int64_t *bytes) {
-  const StOp *def = t->op->operand[0]->def;
+  const StOp *def = t->op->operand[t->operand]->def;
   if (def->kind == ST_OP_CONST) {
     const StConst *c = &def->u.constant;
     *bytes = c->bytes / c->n;
@@ -142,7 +151,7 @@ void st_transfer_load(const StTransfer *t, const StMemoryImage *im,
   int64_t at = address(t, loop, outside ? 0 : index, P, T, &layer);
   const char *from = source(t, im, layer, &bytes);
   int64_t size = (int64_t)st_dtype_bytes(t->dtype);
-  const StOp *def = t->op->operand[0]->def;
+  const StOp *def = t->op->operand[t->operand]->def;
   bool splat = def->kind == ST_OP_CONST && def->u.constant.splat;
   bool within = at >= 0 && (at + t->offset[t->token - 1] + 1) * size <= bytes;
   if (splat)

@@ -26,10 +26,11 @@ void st_memory_bind(StMemoryImage *image, int arg, const void *data);
 /* Forget what the caches hold. */
 void st_memory_reset(StMemoryImage *image);
 
-/* A load or store, with what its addresses need. */
+/* A load, store or output of a bundle, with what its addresses need. */
 typedef struct {
   const StOp *op;
   const StItensor *order;
+  int operand; /* that it reads (LOAD, BUNDLE) or stores */
   StDtype dtype;
   int token;       /* elements */
   int64_t *offset; /* [token] from the token's first element, in elements */
@@ -40,7 +41,9 @@ typedef struct {
   int append_dim; /* STORE of cache rows: data dim that starts at P; -1 */
 } StTransfer;
 
-StTransfer st_transfer_new(StArena *a, const StModule *m, const StOp *op);
+/* part: output of a BUNDLE; else 0. */
+StTransfer st_transfer_new(StArena *a, const StModule *m, const StOp *op,
+                           int part);
 
 /* The token at these loop indices, in slots (interp/scalar.h). index: what a
  * gather read, else ignored; a gather outside the table gives zeros. */

@@ -23,6 +23,8 @@ static const StPass passes[] = {
      st_pass_stream},
     {"fuse-kernels", "groups of kernels under the on-chip memory limit",
      st_pass_fuse_kernels},
+    {"bundle-loads", "parameters read over most channels at once",
+     st_pass_bundle_loads},
     {"allocate", "channels, dies, II and latency", st_pass_allocate},
     {"size-fifos", "depths by linear programming, with a certificate",
      st_pass_size_fifos},

@@ -73,19 +73,31 @@ static json_t *converters(const StBuild *b) {
   return list;
 }
 
+/* An entry for each output. */
+static void bundle_transfers(json_t *list, const StOp *op) {
+  for (int r = 0; r < op->nresults; r++)
+    json_array_append_new(
+        list, json_pack("{s:i, s:s, s:o, s:i, s:i, s:i}", "id", op->id, "kind",
+                        "bundle", "name", text_of(op->result[r]->name),
+                        "channel", op->u.bundle.channel, "channels",
+                        op->u.bundle.channels, "ii", op->ii));
+}
+
 static json_t *transfers(const StBuild *b) {
   json_t *list = json_array();
   for (int i = 0; i < b->module->op.n; i++) {
     const StOp *op = b->module->op.at[i];
     bool load = op->kind == ST_OP_LOAD;
+    if (op->kind == ST_OP_BUNDLE)
+      bundle_transfers(list, op);
     if (!load && op->kind != ST_OP_STORE)
       continue;
     json_array_append_new(
-        list, json_pack("{s:i, s:s, s:o, s:i, s:i}", "id", op->id, "kind",
+        list, json_pack("{s:i, s:s, s:o, s:i, s:i, s:i}", "id", op->id, "kind",
                         load ? "load" : "store", "name", text_of(op->name),
                         "channel",
-                        load ? op->u.load.channel : op->u.store.channel, "ii",
-                        op->ii));
+                        load ? op->u.load.channel : op->u.store.channel,
+                        "channels", 1, "ii", op->ii));
   }
   return list;
 }
@@ -163,8 +175,9 @@ static void print_table(const StBuild *b) {
   const StCost *u = &t.used, *d = &b->target->device;
   printf("%s on %s at %g MHz\n\n", b->module->name, b->target->name,
          b->target->clock_mhz);
-  printf("  %d kernels, %d streams, %d converters, %d loads, %d stores\n\n",
-         t.kernels, t.streams, t.converters, t.loads, t.stores);
+  printf("  %d kernels, %d streams, %d converters, %d loads, %d bundles of "
+         "loads, %d stores\n\n",
+         t.kernels, t.streams, t.converters, t.loads, t.bundles, t.stores);
   print_share("on-chip memory", memory_kbyte(u), memory_kbyte(d), "kbyte");
   printf("  %-22s %12lld bits\n", "FIFOs", (long long)t.fifo_bits);
   printf("  %-22s %12lld bits\n", "converters",

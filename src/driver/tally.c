@@ -28,7 +28,7 @@ static void tally_stream(StTally *t, const StTarget *target,
   int64_t bits = v->depth * st_tally_width(v);
   t->streams++;
   t->fifo_bits += bits;
-  if (v->def->kind == ST_OP_LOAD)
+  if (v->def->kind == ST_OP_LOAD || v->def->kind == ST_OP_BUNDLE)
     t->load_bits += bits;
   t->used = st_cost_add(t->used,
                         st_target_fifo_cost(target, v->memory,
@@ -50,6 +50,7 @@ StTally st_tally(const StModule *m, const StTarget *target) {
     t.kernels += op->kind == ST_OP_KERNEL;
     t.converters += op->kind == ST_OP_CONVERTER;
     t.loads += op->kind == ST_OP_LOAD;
+    t.bundles += op->kind == ST_OP_BUNDLE;
     t.stores += op->kind == ST_OP_STORE;
     if (op->kind == ST_OP_CONVERTER)
       t.converter_bytes += st_tally_converter_bytes(op);

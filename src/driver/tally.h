@@ -5,7 +5,7 @@
 #include "target/target.h"
 
 typedef struct {
-  int kernels, streams, converters, loads, stores;
+  int kernels, streams, converters, loads, bundles, stores;
   int64_t fifo_bits;       /* depth times width of all streams */
   int64_t load_bits;       /* of these, prefetched from memory: no
                               intermediates */

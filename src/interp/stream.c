@@ -457,17 +457,17 @@ static int64_t gather_at(const StStreamInterp *s, const StOp *op,
   return at + st_sym_eval(w->order->origin[d], s->P, s->T);
 }
 
-/* A load or a store, token by token. */
-static void transfer(StStreamInterp *s, const StOp *op) {
-  bool load = op->kind == ST_OP_LOAD;
-  const StValue *v = load ? op->result[0] : op->operand[0];
+/* A load, a store or an output of a bundle, token by token. */
+static void transfer(StStreamInterp *s, const StOp *op, int part) {
+  bool load = op->kind != ST_OP_STORE;
+  const StValue *v = load ? op->result[part] : op->operand[0];
   StArena *a = st_arena_new();
-  StTransfer t = st_transfer_new(a, s->m, op);
+  StTransfer t = st_transfer_new(a, s->m, op, part);
   Walk w = make_walk(s, a, v->type.order, &s->value[v->id], t.token);
   size_t bytes = (size_t)st_slot_bytes(v->type.dtype);
   char *slots = st_arena_alloc_n(a, (size_t)t.token, bytes);
   const int64_t *table =
-      load && op->noperands == 2 ? s->value[op->operand[1]->id].slots : NULL;
+      t.gather >= 0 ? s->value[op->operand[1]->id].slots : NULL;
   int64_t n = st_itensor_tokens(v->type.order, s->P, s->T);
   for (int64_t k = 0; k < n; k++, walk_on(&w)) {
     char *at = (char *)s->value[v->id].slots + walk_at(&w) * (int64_t)bytes;
@@ -492,7 +492,10 @@ static bool run_op(StStreamInterp *s, const StOp *op, int64_t layer) {
   if (op->kind == ST_OP_KERNEL)
     return run_kernel(s, op, layer);
   if (op->kind == ST_OP_LOAD || op->kind == ST_OP_STORE)
-    transfer(s, op);
+    transfer(s, op, 0);
+  else if (op->kind == ST_OP_BUNDLE)
+    for (int r = 0; r < op->nresults; r++)
+      transfer(s, op, r);
   else
     for (int r = 0; r < op->nresults; r++)
       copy(s, op->operand[0], op->result[r], layer);

@@ -335,6 +335,7 @@ static bool run_op(Interp *s, const StOp *op) {
   case ST_OP_KERNEL:
   case ST_OP_CONVERTER:
   case ST_OP_FORK:
+  case ST_OP_BUNDLE:
   case ST_OP_STORE:
   case ST_OP_COUNT:
     break;

@@ -208,6 +208,16 @@ int st_affine_single(const StAffine *x) {
   return x->n == 1 && x->term[0].coef == 1 ? x->term[0].dim : -1;
 }
 
+int64_t st_bundle_beats(const StOp *op) {
+  int64_t beats = 0;
+  for (int r = 0; r < op->nresults; r++) {
+    const StBundlePart *p = &op->u.bundle.part[r];
+    int64_t end = p->base + p->times * p->period;
+    beats = end > beats ? end : beats;
+  }
+  return beats;
+}
+
 bool st_nest_reduces(const StNest *n) {
   for (int i = 0; i < n->ndims; i++)
     if (n->dim[i].reduction)

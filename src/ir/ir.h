@@ -216,6 +216,31 @@ typedef struct {
   int channel;     /* HBM channel; -1 not decided */
 } StLoad;
 
+/* BUNDLE: one output. It pushes a token in the beats
+ *   base + r * period + f * slots + s
+ *   with 0 <= r < times, first <= f < last, 0 <= s < per_frame,
+ * tokens in the order of the result's type, addresses as in StLoad. base and
+ * period are multiples of slots, and base one of period if times > 1. Outputs
+ * whose beats base .. base + times * period - 1 overlap have the same base,
+ * period and times (a section); those whose frames overlap the same slots. */
+typedef struct {
+  int layer_dim;
+  int64_t *stride;
+  int64_t base, period, times;
+  int64_t slots;       /* beats in a frame */
+  int64_t first, last; /* frames of a period */
+  int64_t per_frame;   /* tokens, 1 .. slots */
+} StBundlePart;
+
+/* BUNDLE: operand k, an ARG, is read into result k by a program of
+ * st_bundle_beats beats over the channels channel .. channel + channels - 1,
+ * which work in lockstep. */
+typedef struct {
+  int channel; /* the first; -1 not decided */
+  int channels;
+  StBundlePart *part; /* [results] */
+} StBundle;
+
 /* STORE: operand 0 the stream; `index` the results it writes. */
 typedef struct {
   StIndexList index;
@@ -242,6 +267,7 @@ struct StOp {
     int axis;          /* CONCAT */
     StConverter converter;
     StLoad load;
+    StBundle bundle;
     StStore store;
   } u;
   /* stream level; 0 not decided */
@@ -323,6 +349,8 @@ bool st_affine_eq(const StAffine *x, const StAffine *y);
 /* The dim d if x is exactly d + off (coefficient 1), else -1 (constant: -2). */
 int st_affine_single(const StAffine *x);
 
+/* Beats of a BUNDLE: up to the end of the last period. */
+int64_t st_bundle_beats(const StOp *op);
 bool st_nest_reduces(const StNest *n); /* has a reduction dim */
 int st_expr_push(StModule *m, StBody *body, StExpr e); /* its position */
 int st_scalar_args(StScalarKind k);                    /* -1: see indices */

@@ -266,6 +266,34 @@ static void parse_load(StText *x, StLoad *l, int *rank) {
   l->channel = parse_word_small(x, "channel");
 }
 
+static int64_t parse_word_int(StText *x, const char *word) {
+  st_text_expect(x, word);
+  return st_text_int(x);
+}
+
+/* ranks[]: of the results. */
+static void parse_bundle(StText *x, StOp *op, int *ranks) {
+  StBundle *b = &op->u.bundle;
+  b->part = ST_NEW_N(x->arena, StBundlePart, op->nresults + 1);
+  b->channel = parse_word_small(x, "channel");
+  b->channels = parse_word_small(x, "channels");
+  st_text_expect(x, "{");
+  for (int r = 0; r < op->nresults && !x->failed; r++) {
+    StBundlePart *p = &b->part[r];
+    st_text_expect(x, "part");
+    p->layer_dim = parse_word_small(x, "layer");
+    p->stride = parse_stride(x, &ranks[r]);
+    p->base = parse_word_int(x, "base");
+    p->period = parse_word_int(x, "period");
+    p->times = parse_word_int(x, "times");
+    p->slots = parse_word_int(x, "slots");
+    p->first = parse_word_int(x, "frames");
+    p->last = st_text_int(x);
+    p->per_frame = parse_word_int(x, "each");
+  }
+  st_text_expect(x, "}");
+}
+
 static void parse_store(StText *x, StStore *s, int *rank) {
   s->index.index = st_text_smalls(x, &s->index.n);
   s->layer_dim = parse_word_small(x, "layer");
@@ -310,6 +338,9 @@ static void parse_payload(Parser *p, StOp *op, int *ranks) {
     break;
   case ST_OP_LOAD:
     parse_load(x, &op->u.load, &ranks[op->noperands]);
+    break;
+  case ST_OP_BUNDLE:
+    parse_bundle(x, op, &ranks[op->noperands]);
     break;
   case ST_OP_STORE:
     parse_store(x, &op->u.store, &ranks[0]);

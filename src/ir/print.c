@@ -252,6 +252,23 @@ static void print_converter(StStr *o, const StConverter *c) {
   print_order(o, &c->drain);
 }
 
+static void print_bundle(StStr *o, const StOp *op) {
+  const StBundle *b = &op->u.bundle;
+  st_str_printf(o, " channel %d channels %d {\n", b->channel, b->channels);
+  for (int r = 0; r < op->nresults; r++) {
+    const StBundlePart *p = &b->part[r];
+    st_str_printf(o, "    part layer %d stride ", p->layer_dim);
+    print_ints(o, p->stride, op->result[r]->type.rank);
+    st_str_printf(o,
+                  " base %" PRId64 " period %" PRId64 " times %" PRId64
+                  " slots %" PRId64 " frames %" PRId64 " %" PRId64
+                  " each %" PRId64 "\n",
+                  p->base, p->period, p->times, p->slots, p->first, p->last,
+                  p->per_frame);
+  }
+  put(o, "  }");
+}
+
 static void print_attributes(StStr *o, const StOp *op) {
   switch (op->kind) {
   case ST_OP_ARG:
@@ -282,6 +299,9 @@ static void print_attributes(StStr *o, const StOp *op) {
                   op->u.load.index_level, op->u.load.layer_dim);
     print_ints(o, op->u.load.stride, op->result[0]->type.rank);
     st_str_printf(o, " channel %d", op->u.load.channel);
+    break;
+  case ST_OP_BUNDLE:
+    print_bundle(o, op);
     break;
   case ST_OP_STORE:
     print_indices(o, &op->u.store.index);

@@ -55,6 +55,9 @@ static bool has_counts(const StOp *op) {
   int in = operands[op->kind], out = results[op->kind];
   if (op->kind == ST_OP_LOAD && (op->noperands < 1 || op->noperands > 2))
     return false;
+  if (op->kind == ST_OP_BUNDLE &&
+      (op->noperands < 1 || op->noperands != op->nresults))
+    return false;
   return (in < 0 || op->noperands == in) && (out < 0 || op->nresults == out);
 }
 
@@ -208,7 +211,8 @@ static bool check_level(StVerify *v, const StOp *op) {
   for (int k = 0; k < op->noperands; k++) {
     const StValue *x = op->operand[k];
     bool stream = x->type.order != NULL;
-    bool want = v->streams && !(op->kind == ST_OP_LOAD && k == 0);
+    bool tensor = op->kind == ST_OP_BUNDLE || (op->kind == ST_OP_LOAD && !k);
+    bool want = v->streams && !tensor;
     bool early = !v->streams && level == TENSOR && is_ordered(x->def);
     if (stream != want && !early)
       return st_verify_fail(v, op, fix, "operand %d is a %s", k,
@@ -411,6 +415,7 @@ static void check_op(StVerify *v, const StOp *op) {
   case ST_OP_CONVERTER:
   case ST_OP_FORK:
   case ST_OP_LOAD:
+  case ST_OP_BUNDLE:
   case ST_OP_STORE:
     st_verify_stream_op(v, op);
     break;

@@ -1,4 +1,4 @@
-/* Converters, forks, loads and stores. */
+/* Converters, forks, loads, bundles and stores. */
 #include "ir/verify.h"
 
 #include "ir/itensor.h"
@@ -311,6 +311,81 @@ static void check_load(StVerify *v, const StOp *op) {
     st_verify_fail(v, op, "-1: not decided", "channel %d", l->channel);
 }
 
+/* Beats and frames of one output; *tokens that it pushes. */
+static bool is_program(const StBundlePart *p, int64_t *tokens) {
+  int64_t beats = p->times;
+  *tokens = p->times;
+  return p->slots > 0 && p->base >= 0 && p->base <= ST_VERIFY_NUMBER && p->period > 0 &&
+         p->times > 0 && p->base % p->slots == 0 && p->period % p->slots == 0 &&
+         (p->times == 1 || p->base % p->period == 0) && p->first >= 0 &&
+         p->first < p->last && p->last <= p->period / p->slots &&
+         p->per_frame > 0 && p->per_frame <= p->slots &&
+         st_verify_mul(&beats, p->period) && beats <= ST_VERIFY_NUMBER &&
+         st_verify_mul(tokens, p->last - p->first) &&
+         st_verify_mul(tokens, p->per_frame);
+}
+
+/* One section, or two that do not overlap; in one the same frames, or some that
+ * do not overlap. */
+static bool are_apart(const StBundlePart *x, const StBundlePart *y) {
+  if (x->base == y->base && x->period == y->period && x->times == y->times)
+    return x->slots == y->slots ||
+           x->last * x->slots <= y->first * y->slots ||
+           y->last * y->slots <= x->first * x->slots;
+  return x->base + x->times * x->period <= y->base ||
+         y->base + y->times * y->period <= x->base;
+}
+
+static bool has_constant_order(const StItensor *o) {
+  bool constant = true;
+  for (int i = 0; i < o->nloops; i++)
+    constant &= st_sym_is_const(o->loop[i].trip);
+  return constant;
+}
+
+static void check_part(StVerify *v, const StOp *op, int r) {
+  const StBundle *b = &op->u.bundle;
+  const StBundlePart *p = &b->part[r];
+  const StType *t = &op->result[r]->type;
+  const StOp *def = op->operand[r]->def;
+  int64_t tokens;
+  int n;
+  if (def->kind != ST_OP_ARG || t->dtype != op->operand[r]->type.dtype) {
+    st_verify_fail(v, op, "it yields the type of an argument",
+                   "part %d reads no argument of its type", r);
+    return;
+  }
+  if (!is_program(p, &tokens)) {
+    st_verify_fail(v, op,
+                   "base and period are multiples of slots, base one of "
+                   "period; frames lie in the period; 1 .. slots tokens each",
+                   "the program of part %d is not well formed", r);
+    return;
+  }
+  if (!has_constant_order(t->order) ||
+      st_itensor_tokens(t->order, 0, 0) != tokens)
+    st_verify_fail(v, op, "times * frames * each is the number of its tokens",
+                   "part %d pushes %lld tokens, its order has others", r,
+                   (long long)tokens);
+  int64_t size = source_size(v, def, &n);
+  check_strides(v, op, t, p->stride, p->layer_dim, -1, n, size);
+  for (int k = 0; k < r; k++)
+    if (!are_apart(&b->part[k], p))
+      st_verify_fail(v, op, "give them one base, period, times and slots",
+                     "parts %d and %d overlap in part", k, r);
+}
+
+static void check_bundle(StVerify *v, const StOp *op) {
+  const StBundle *b = &op->u.bundle;
+  if (b->channel < -1 || b->channels < 1) {
+    st_verify_fail(v, op, "at least one; channel -1: not decided",
+                   "channel %d, %d channels", b->channel, b->channels);
+    return;
+  }
+  for (int r = 0; r < op->nresults && v->ok; r++)
+    check_part(v, op, r);
+}
+
 static void check_store(StVerify *v, const StOp *op) {
   const StStore *s = &op->u.store;
   const StType *t = &op->operand[0]->type;
@@ -337,6 +412,8 @@ void st_verify_stream_op(StVerify *v, const StOp *op) {
     check_fork(v, op);
   else if (op->kind == ST_OP_LOAD)
     check_load(v, op);
+  else if (op->kind == ST_OP_BUNDLE)
+    check_bundle(v, op);
   else
     check_store(v, op);
 }

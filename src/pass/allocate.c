@@ -1,104 +1,55 @@
 /* allocate: HBM channels, II and latency of every op.
  *
- * Tensors are dealt to the channels in the order of the bytes that a step
- * moves, the largest first, each to the channel with least so far; ties go to
- * the lowest number. All loads and stores of a tensor (a cache is read and
- * written) use its channel; one that is larger than a channel goes on in the
- * next. What does not fit the memory is refused. Buffers of converters take
- * the memory that suits their size. */
+ * Tensors are dealt to the channels behind those of a bundle (channels.h). What
+ * does not fit the memory is refused. Buffers of converters take the memory
+ * that suits their size. */
 #include "pass/pass.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "ir/itensor.h"
+#include "pass/channels.h"
 #include "target/timing.h"
 
-typedef struct {
-  int tensor; /* first argument of the list; results after all arguments */
-  int64_t bits;
-} Tensor;
-
-static int64_t transfer_bits(const StModule *m, const StType *t) {
-  int64_t tokens = 1;
-  for (int i = 0; i < t->order->nloops; i++)
-    tokens *= st_sym_max(t->order->loop[i].trip, m->ctx, m->chunk);
-  return tokens * st_itensor_token(t->order) * st_dtype_bits(t->dtype);
+static double port_bytes(const StModule *m, const StPort *p) {
+  double n = p->role == ST_ROLE_CACHE_ROWS ? 0 : st_dtype_bits(p->dtype);
+  for (int d = 0; d < p->rank; d++)
+    n *= (double)st_module_stored_extent(m, p->shape[d]);
+  return ceil(n / 8);
 }
 
-/* The tensor that an op moves; -1: none, or one in a ROM. */
-static int tensor_of(const StModule *m, const StOp *op) {
-  if (op->kind == ST_OP_LOAD) {
-    const StOp *def = op->operand[0]->def;
-    return def->kind == ST_OP_ARG ? def->u.index.index[0] : -1;
-  }
-  if (op->kind != ST_OP_STORE)
-    return -1;
-  int ret = op->u.store.index.index[0];
-  return m->ret.at[ret].cache >= 0 ? m->ret.at[ret].cache : m->arg.n + ret;
-}
-
-static int by_size(const void *a, const void *b) {
-  const Tensor *x = a, *y = b;
-  if (x->bits != y->bits)
-    return x->bits > y->bits ? -1 : 1;
-  return x->tensor - y->tensor;
-}
-
-/* channel[tensor] */
-static int *deal_channels(StArena *a, const StModule *m, int channels) {
-  int n = m->arg.n + m->ret.n;
-  Tensor *all = ST_NEW_N(a, Tensor, n + 1);
-  int *channel = ST_NEW_N(a, int, n + 1);
-  int64_t *used = ST_NEW_N(a, int64_t, channels + 1);
-  for (int i = 0; i < n; i++)
-    all[i].tensor = i;
+/* Bytes of the arguments that a bundle reads and a load as well: they lie in
+ * the channels of both. */
+static double copied_bytes(const StModule *m) {
+  StArena *scratch = st_arena_new();
+  bool *bundled = ST_NEW_N(scratch, bool, m->arg.n + 1);
+  bool *loaded = ST_NEW_N(scratch, bool, m->arg.n + 1);
+  double sum = 0;
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
-    int t = tensor_of(m, op);
-    if (t >= 0)
-      all[t].bits += transfer_bits(m, op->kind == ST_OP_LOAD
-                                          ? &op->result[0]->type
-                                          : &op->operand[0]->type);
+    if (op->kind != ST_OP_LOAD && op->kind != ST_OP_BUNDLE)
+      continue;
+    bool *reads = op->kind == ST_OP_LOAD ? loaded : bundled;
+    int n = op->kind == ST_OP_LOAD ? 1 : op->noperands;
+    for (int k = 0; k < n; k++) {
+      const StOp *def = op->operand[k]->def;
+      for (int l = 0; def->kind == ST_OP_ARG && l < def->u.index.n; l++)
+        reads[def->u.index.index[l]] = true;
+    }
   }
-  qsort(all, (size_t)n, sizeof *all, by_size);
-  for (int i = 0; i < n && channels > 0; i++) {
-    int best = 0;
-    for (int c = 1; c < channels; c++)
-      if (used[c] < used[best])
-        best = c;
-    used[best] += all[i].bits;
-    channel[all[i].tensor] = best;
-  }
-  return channel;
-}
-
-static void set_channels(StModule *m, const StTarget *t) {
-  if (t->memory.channels == 0)
-    return;
-  StArena *scratch = st_arena_new();
-  const int *channel = deal_channels(scratch, m, t->memory.channels);
-  for (int i = 0; i < m->op.n; i++) {
-    StOp *op = m->op.at[i];
-    int tensor = tensor_of(m, op);
-    if (tensor >= 0 && op->kind == ST_OP_LOAD)
-      op->u.load.channel = channel[tensor];
-    else if (tensor >= 0)
-      op->u.store.channel = channel[tensor];
-  }
+  for (int i = 0; i < m->arg.n; i++)
+    sum += bundled[i] && loaded[i] ? port_bytes(m, &m->arg.at[i]) : 0;
   st_arena_free(scratch);
+  return sum;
 }
 
 /* Bytes of all arguments and results; caches at their full context. */
 static double stored_bytes(const StModule *m) {
-  double sum = 0;
-  for (int i = 0; i < m->arg.n + m->ret.n; i++) {
-    const StPort *p = i < m->arg.n ? &m->arg.at[i] : &m->ret.at[i - m->arg.n];
-    double n = p->role == ST_ROLE_CACHE_ROWS ? 0 : st_dtype_bits(p->dtype);
-    for (int d = 0; d < p->rank; d++)
-      n *= (double)st_module_stored_extent(m, p->shape[d]);
-    sum += ceil(n / 8);
-  }
+  double sum = copied_bytes(m);
+  for (int i = 0; i < m->arg.n; i++)
+    sum += port_bytes(m, &m->arg.at[i]);
+  for (int i = 0; i < m->ret.n; i++)
+    sum += port_bytes(m, &m->ret.at[i]);
   return sum;
 }
 
@@ -120,6 +71,34 @@ bool st_memory_check(const StModule *m, const StTarget *t, StLoc loc,
   return false;
 }
 
+/* first: channels of other bundles. */
+static bool check_bundle(const StOp *op, const StPassContext *ctx, int first) {
+  const StTarget *t = ctx->target;
+  int channels = op->u.bundle.channels;
+  if (first + channels < t->memory.channels && st_timing_bundle_fits(t, op))
+    return true;
+  st_error(ctx->diag, op->loc,
+           "a bundle of %d channels asks for more than they move", channels);
+  st_note(ctx->diag, "%s has %d channels of %lld bits a cycle", t->name,
+          t->memory.channels, (long long)st_target_channel_bits(t));
+  return false;
+}
+
+/* Bundles get the lowest channels; *first is the first that is left. */
+static bool place_bundles(StModule *m, const StPassContext *ctx, int *first) {
+  *first = 0;
+  for (int i = 0; i < m->op.n; i++) {
+    StOp *op = m->op.at[i];
+    if (op->kind != ST_OP_BUNDLE)
+      continue;
+    if (!check_bundle(op, ctx, *first))
+      return false;
+    op->u.bundle.channel = *first;
+    *first += op->u.bundle.channels;
+  }
+  return true;
+}
+
 bool st_pass_allocate(StModule *m, const StPassContext *ctx) {
   if (!ctx->target) {
     st_error(ctx->diag, (StLoc){0}, "allocate needs a target");
@@ -127,9 +106,11 @@ bool st_pass_allocate(StModule *m, const StPassContext *ctx) {
     return false;
   }
   m->target = ctx->target->name;
-  if (!st_memory_check(m, ctx->target, (StLoc){0}, ctx->diag))
+  int first;
+  if (!st_memory_check(m, ctx->target, (StLoc){0}, ctx->diag) ||
+      !place_bundles(m, ctx, &first))
     return false;
-  set_channels(m, ctx->target);
+  st_channels_deal(m, ctx->target, first, NULL);
   for (int i = 0; i < m->op.n; i++) {
     StOp *op = m->op.at[i];
     if (op->kind != ST_OP_CONVERTER)

@@ -369,6 +369,7 @@ static bool constrain(StFactor *f, Parts *parts, const StOp *op) {
   case ST_OP_CONVERTER:
   case ST_OP_FORK:
   case ST_OP_LOAD:
+  case ST_OP_BUNDLE:
   case ST_OP_STORE:
   case ST_OP_COUNT:
     break;

@@ -43,6 +43,7 @@ bool st_pass_expand_repeat(StModule *m, const StPassContext *ctx);
 bool st_pass_tile(StModule *m, const StPassContext *ctx);
 bool st_pass_stream(StModule *m, const StPassContext *ctx);
 bool st_pass_fuse_kernels(StModule *m, const StPassContext *ctx);
+bool st_pass_bundle_loads(StModule *m, const StPassContext *ctx);
 bool st_pass_allocate(StModule *m, const StPassContext *ctx);
 bool st_pass_size_fifos(StModule *m, const StPassContext *ctx);
 

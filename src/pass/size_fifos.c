@@ -38,9 +38,12 @@ typedef struct {
   Step step[MAX_STEPS];
   int nsteps;
   int64_t *depth;   /* [stream] */
+  int64_t *free;    /* [stream] depth without limits */
   int64_t *cap;     /* [stream] 0: none */
   StMemory *memory; /* [stream] */
   StStr certificate;
+  int stuck; /* a process that waited for itself, in stuck_step; -1 */
+  Step stuck_step;
 } Sizing;
 
 /* ---- steps -------------------------------------------------------------- */
@@ -108,15 +111,15 @@ static void run_job(Job *j) {
   st_arena_free(a);
 }
 
-static void report_stuck(const Sizing *s, const Job *j) {
-  const StProcess *p = &s->net->process[j->stuck];
+static void report_stuck(const Sizing *s) {
+  const StProcess *p = &s->net->process[s->stuck];
   st_error(s->ctx->diag, p->op->loc,
            "%s waits for its own results, however deep the streams are",
            st_process_name(s->arena, p));
   st_note(s->ctx->diag,
           "in the step with P = %" PRId64 ", T = %" PRId64
           "; a value is used before the operation that makes it",
-          j->step.P, j->step.T);
+          s->stuck_step.P, s->stuck_step.T);
 }
 
 /* ---- several --------------------------------------------------------------
@@ -136,10 +139,12 @@ static void *run_jobs(void *user) {
   return NULL;
 }
 
-/* Depths for the first n steps with the memories as they are. */
+/* Depths for the first n steps with the memories as they are; false: s->stuck.
+ */
 static bool size_steps(Sizing *s, int n, bool certify) {
   Jobs jobs = {.job = ST_NEW_N(s->arena, Job, n), .n = n};
-  int streams = s->net->nstreams, stuck = -1;
+  int streams = s->net->nstreams;
+  s->stuck = -1;
   for (int i = 0; i < n; i++) {
     Job *j = &jobs.job[i];
     *j = (Job){.sizing = s, .step = s->step[i], .certify = certify};
@@ -157,15 +162,16 @@ static bool size_steps(Sizing *s, int n, bool certify) {
     s->depth[k] = 1;
   for (int i = 0; i < n; i++) {
     const Job *j = &jobs.job[i];
-    stuck = stuck < 0 && j->stuck >= 0 ? i : stuck;
+    if (s->stuck < 0 && j->stuck >= 0) {
+      s->stuck = j->stuck;
+      s->stuck_step = j->step;
+    }
     for (int k = 0; k < streams; k++)
       s->depth[k] = j->depth[k] > s->depth[k] ? j->depth[k] : s->depth[k];
     st_str_append(&s->certificate, j->text.data, j->text.len);
     st_str_free(&jobs.job[i].text);
   }
-  if (stuck >= 0)
-    report_stuck(s, &jobs.job[stuck]);
-  return stuck < 0;
+  return s->stuck < 0;
 }
 
 /* ---- memories ----------------------------------------------------------- */
@@ -211,11 +217,16 @@ static bool size_all(Sizing *s) {
 
 /* ---- loads that run ahead too far --------------------------------------- */
 
+static bool is_of_bundle(const Sizing *s, int stream) {
+  const StProcess *p = &s->net->process[s->net->stream[stream].producer];
+  return p->kind == ST_PROC_BUNDLE;
+}
+
 /* A load that waits for nothing may be held back without harm: whoever pops its
- * tokens frees it. */
+ * tokens frees it. A bundle may, as far as schedules show. */
 static bool may_hold_back(const Sizing *s, int stream) {
   const StProcess *p = &s->net->process[s->net->stream[stream].producer];
-  return p->kind == ST_PROC_LOAD && p->nin == 0;
+  return (p->kind == ST_PROC_LOAD && p->nin == 0) || is_of_bundle(s, stream);
 }
 
 /* What a load may run ahead with `bits`: at least the tokens that are on the
@@ -247,6 +258,7 @@ static bool fits(const Sizing *s, StCost ops, int64_t bits) {
 /* Caps for the loads' streams, if they are needed. If nothing fits the loads
  * are held back as far as it goes. */
 static void hold_back(Sizing *s) {
+  memcpy(s->free, s->depth, (size_t)s->net->nstreams * sizeof *s->free);
   int64_t lo = 0, hi = 1;
   StCost ops = {0};
   for (int i = 0; i < s->module->op.n; i++)
@@ -270,6 +282,18 @@ static void hold_back(Sizing *s) {
       s->cap[i] = cap_of(s, i, lo);
 }
 
+/* Twice the limits of bundles, until they are none; false: they are none. */
+static bool relax_bundles(Sizing *s) {
+  bool limited = false;
+  for (int i = 0; i < s->net->nstreams; i++) {
+    if (!s->cap[i] || !is_of_bundle(s, i))
+      continue;
+    limited = true;
+    s->cap[i] = s->cap[i] < s->free[i] ? 2 * s->cap[i] : 0;
+  }
+  return limited;
+}
+
 /* ---- the pass ----------------------------------------------------------- */
 
 static void decide(const Sizing *s) {
@@ -290,6 +314,7 @@ bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
   s.net = st_process_net(s.arena, m, s.target->latency.fifo,
                          s.target->latency.buffer);
   s.depth = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
+  s.free = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
   s.cap = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
   s.memory = ST_NEW_N(s.arena, StMemory, s.net->nstreams);
   st_str_init(&s.certificate);
@@ -300,9 +325,13 @@ bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
   if (ok) {
     hold_back(&s);
     ok = size_all(&s);
+    while (!ok && relax_bundles(&s))
+      ok = size_all(&s);
   }
   if (ok)
     decide(&s);
+  else
+    report_stuck(&s);
   if (ok && ctx->certificate)
     st_str_append(ctx->certificate, s.certificate.data, s.certificate.len);
   st_str_free(&s.certificate);

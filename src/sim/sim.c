@@ -42,7 +42,7 @@ static bool is_stream_level(const StModule *m, StDiag *diag) {
     const StOp *op = m->op.at[i];
     bool stream = op->kind == ST_OP_KERNEL || op->kind == ST_OP_CONVERTER ||
                   op->kind == ST_OP_FORK || op->kind == ST_OP_LOAD ||
-                  op->kind == ST_OP_STORE;
+                  op->kind == ST_OP_BUNDLE || op->kind == ST_OP_STORE;
     processes += stream;
     if (stream || op->kind == ST_OP_ARG || op->kind == ST_OP_CONST)
       continue;
@@ -127,6 +127,20 @@ static bool check_streams(const StSim *s) {
   return true;
 }
 
+/* The channels of a bundle share what it reads. */
+static void count_bundle(StSim *s, const StProcess *p) {
+  const StBundle *b = &p->op->u.bundle;
+  int64_t bits = 0;
+  for (int k = 0; k < p->nout; k++)
+    bits += p->out[k].tokens * s->net->stream[p->out[k].stream].bits;
+  int64_t each = (bits + 8 * b->channels - 1) / (8 * b->channels);
+  for (int c = 0; c < b->channels; c++) {
+    int at = b->channel < 0 ? -1 : b->channel + c;
+    bool known = at >= 0 && at < s->result.nchannels;
+    s->result.read[known ? at : s->result.nchannels] += each;
+  }
+}
+
 static void count_traffic(StSim *s) {
   size_t n = (size_t)s->result.nchannels + 1;
   memset(s->result.read, 0, n * sizeof s->result.read[0]);
@@ -134,6 +148,8 @@ static void count_traffic(StSim *s) {
   for (int i = 0; i < s->net->nprocesses; i++) {
     const StProcess *p = &s->net->process[i];
     bool load = p->kind == ST_PROC_LOAD;
+    if (p->kind == ST_PROC_BUNDLE)
+      count_bundle(s, p);
     if (!load && p->kind != ST_PROC_STORE)
       continue;
     if (load && p->op->operand[0]->memory == ST_MEM_ROM)

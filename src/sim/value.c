@@ -17,6 +17,7 @@ struct StValues {
   const StProcessNet *net;
   Queue *queue;         /* [nstreams] */
   StMover **mover;      /* [nprocesses] LOAD, STORE, FILL, DRAIN; else NULL */
+  StMover **part;       /* [nstreams] outputs of a BUNDLE; else NULL */
   StKernelRun **kernel; /* [nprocesses] KERNEL; else NULL */
 };
 
@@ -64,6 +65,7 @@ StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag) {
   v->net = net;
   v->queue = ST_NEW_N(a, Queue, net->nstreams);
   v->mover = ST_NEW_N(a, StMover *, net->nprocesses);
+  v->part = ST_NEW_N(a, StMover *, net->nstreams);
   v->kernel = ST_NEW_N(a, StKernelRun *, net->nprocesses);
   for (int i = 0; i < net->nstreams; i++) {
     const StStream *s = &net->stream[i];
@@ -78,7 +80,11 @@ StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag) {
       break;
     case ST_PROC_LOAD:
     case ST_PROC_STORE:
-      v->mover[i] = st_mover_transfer(a, net->module, p);
+      v->mover[i] = st_mover_transfer(a, net->module, p, 0);
+      break;
+    case ST_PROC_BUNDLE:
+      for (int k = 0; k < p->nout; k++)
+        v->part[p->out[k].stream] = st_mover_transfer(a, net->module, p, k);
       break;
     case ST_PROC_FILL:
       v->mover[i] = st_mover_fill(a, p);
@@ -106,6 +112,10 @@ void st_values_start(StValues *v, StMemoryImage *image) {
     case ST_PROC_LOAD:
     case ST_PROC_STORE:
       st_mover_start(v->mover[i], image, net->P, net->T);
+      break;
+    case ST_PROC_BUNDLE:
+      for (int k = 0; k < p->nout; k++)
+        st_mover_start(v->part[p->out[k].stream], image, net->P, net->T);
       break;
     case ST_PROC_DRAIN:
       st_mover_start_converter(v->mover[p->partner], v->mover[i], net->P,
@@ -142,6 +152,14 @@ static void load_beats(StValues *v, const StWalker *at, int64_t k) {
   st_tokens_push(v, out, k);
 }
 
+static void bundle_beats(StValues *v, const StWalker *at, int64_t k) {
+  for (int i = 0; i < at->nout; i++) {
+    int out = at->process->out[at->out[i]].stream;
+    st_mover_load_beats(v->part[out], st_tokens_room(v, out, k), k);
+    st_tokens_push(v, out, k);
+  }
+}
+
 void st_values_beats(void *user, const StWalker *at, int64_t k) {
   StValues *v = user;
   const StProcess *p = at->process;
@@ -155,6 +173,9 @@ void st_values_beats(void *user, const StWalker *at, int64_t k) {
     break;
   case ST_PROC_LOAD:
     load_beats(v, at, k);
+    break;
+  case ST_PROC_BUNDLE:
+    bundle_beats(v, at, k);
     break;
   case ST_PROC_STORE:
     st_mover_store_beats(m, st_tokens_pop(v, p->in[0].stream, k), k);

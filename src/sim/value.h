@@ -41,9 +41,9 @@ void st_kernel_run_flush(StKernelRun *r, StValues *v);
 
 typedef struct StMover StMover;
 
-/* Of a load or store. */
+/* Of a load, a store or output `part` of a bundle (else 0). */
 StMover *st_mover_transfer(StArena *a, const StModule *module,
-                           const StProcess *p);
+                           const StProcess *p, int part);
 StMover *st_mover_fill(StArena *a, const StProcess *p);
 StMover *st_mover_drain(StArena *a, const StProcess *p, const StMover *fill);
 

@@ -30,6 +30,9 @@ typedef struct {
 
 struct StMover {
   const StProcess *process;
+  int nloops; /* of the stream */
+  const StLoop *order;
+  int64_t *trip; /* [nloops]; bound, of a BUNDLE by st_mover_start */
   Step *loop; /* [nloops] step and layer of the process's loops */
   Cursor cursor;
   StDtype dtype;
@@ -50,13 +53,13 @@ struct StMover {
 
 /* ---- cursors ------------------------------------------------------------ */
 
-static void cursor_start(Cursor *c, const StProcess *p, const Step *loop,
-                         int64_t at, int64_t list) {
+static void cursor_start(Cursor *c, int nloops, const int64_t *trip,
+                         const Step *loop, int64_t at, int64_t list) {
   c->n = 0;
   c->at = at;
   c->list = list;
-  for (int l = 0; l < p->nloops; l++) {
-    Step s = {p->trip[l], 0, loop[l].step, loop[l].layer};
+  for (int l = 0; l < nloops; l++) {
+    Step s = {trip[l], 0, loop[l].step, loop[l].layer};
     Step *outer = c->n ? &c->loop[c->n - 1] : NULL;
     if (s.trip == 1)
       continue;
@@ -199,33 +202,37 @@ static void write_tokens(const StMover *m, uint8_t *memory, const uint8_t *from,
  * dim `layer`; dim `skip` advances nothing. */
 static void set_steps(StMover *m, const int64_t *stride, int first, int layer,
                       int skip) {
-  const StProcess *p = m->process;
-  for (int l = first; l < p->nloops; l++) {
-    int d = p->loop[l].dim;
+  for (int l = first; l < m->nloops; l++) {
+    int d = m->order[l].dim;
     if (d < 0 || d == skip)
       continue;
     if (d == layer)
-      m->loop[l].layer = p->loop[l].step;
+      m->loop[l].layer = m->order[l].step;
     else
-      m->loop[l].step = p->loop[l].step * stride[d];
+      m->loop[l].step = m->order[l].step * stride[d];
   }
 }
 
-static StMover *mover_new(StArena *a, const StProcess *p, StDtype dtype) {
+static StMover *mover_new(StArena *a, const StProcess *p, StDtype dtype,
+                          const StItensor *order) {
+  bool bundle = p->kind == ST_PROC_BUNDLE;
   StMover *m = ST_NEW(a, StMover);
   m->process = p;
-  m->loop = ST_NEW_N(a, Step, p->nloops);
-  m->cursor.loop = ST_NEW_N(a, Step, p->nloops);
+  m->nloops = order->nloops;
+  m->order = order->loop;
+  m->trip = bundle ? ST_NEW_N(a, int64_t, m->nloops) : p->trip;
+  m->loop = ST_NEW_N(a, Step, m->nloops);
+  m->cursor.loop = ST_NEW_N(a, Step, m->nloops);
   m->dtype = dtype;
   m->slot = st_slot_bytes(dtype);
   return m;
 }
 
 StMover *st_mover_transfer(StArena *a, const StModule *module,
-                           const StProcess *p) {
+                           const StProcess *p, int part) {
   const StOp *op = p->op;
-  StTransfer t = st_transfer_new(a, module, op);
-  StMover *m = mover_new(a, p, t.dtype);
+  StTransfer t = st_transfer_new(a, module, op, part);
+  StMover *m = mover_new(a, p, t.dtype, t.order);
   m->transfer = t;
   m->size = (int)st_dtype_bytes(t.dtype);
   m->plain = t.dtype == ST_F32 || t.dtype == ST_I64;
@@ -233,9 +240,10 @@ StMover *st_mover_transfer(StArena *a, const StModule *module,
   m->offset = t.offset;
   m->dense = t.dense;
   m->raw = st_arena_alloc(a, (size_t)(m->count * m->size));
-  m->ntensors = op->u.store.index.n;
-  if (p->kind == ST_PROC_LOAD) {
-    const StOp *from = op->operand[0]->def;
+  if (p->kind == ST_PROC_STORE) {
+    m->ntensors = op->u.store.index.n;
+  } else {
+    const StOp *from = op->operand[part]->def;
     bool constant = from->kind == ST_OP_CONST;
     m->ntensors = constant ? from->u.constant.n : from->u.index.n;
     if (constant && from->u.constant.splat) { /* one element for all */
@@ -269,7 +277,7 @@ static void set_token(StArena *a, StMover *m, const StItensor *order,
 /* The window is row-major over its extents and holds slots. */
 StMover *st_mover_fill(StArena *a, const StProcess *p) {
   const StConverter *c = &p->op->u.converter;
-  StMover *m = mover_new(a, p, p->op->result[0]->type.dtype);
+  StMover *m = mover_new(a, p, p->op->result[0]->type.dtype, &c->fill);
   int64_t next = 1;
   m->size = m->slot;
   m->plain = true;
@@ -285,7 +293,8 @@ StMover *st_mover_fill(StArena *a, const StProcess *p) {
 }
 
 StMover *st_mover_drain(StArena *a, const StProcess *p, const StMover *fill) {
-  StMover *m = mover_new(a, p, fill->dtype);
+  StMover *m =
+      mover_new(a, p, fill->dtype, &p->op->u.converter.drain);
   m->size = m->slot;
   m->plain = true;
   m->window = fill->window;
@@ -301,8 +310,8 @@ static bool in_range(const StMover *m, int64_t at, int64_t elements) {
   if (!m->process->beats)
     return true;
   int64_t last = at + m->offset[m->count - 1];
-  for (int l = 0; l < m->process->nloops; l++)
-    last += (m->process->trip[l] - 1) * m->loop[l].step;
+  for (int l = 0; l < m->nloops; l++)
+    last += (m->trip[l] - 1) * m->loop[l].step;
   return at >= 0 && last < elements;
 }
 
@@ -320,7 +329,7 @@ static Tensor find_tensor(const StMover *m, const StMemoryImage *image, int i) {
       return (Tensor){image->own[port->cache], image->arg_bytes[port->cache]};
     return (Tensor){image->ret[ret], image->ret_bytes[ret]};
   }
-  const StOp *from = op->operand[0]->def;
+  const StOp *from = op->operand[m->transfer.operand]->def;
   if (from->kind == ST_OP_CONST) {
     int64_t bytes = from->u.constant.bytes / from->u.constant.n;
     p.from = (const uint8_t *)from->u.constant.data + bytes * i;
@@ -330,6 +339,10 @@ static Tensor find_tensor(const StMover *m, const StMemoryImage *image, int i) {
   ST_CHECK(image->arg[arg], "argument %d has no data", arg);
   p.from = image->arg[arg];
   return (Tensor){p.data, image->arg_bytes[arg]};
+}
+
+static void start_cursor(StMover *m, int64_t at, int64_t list) {
+  cursor_start(&m->cursor, m->nloops, m->trip, m->loop, at, list);
 }
 
 void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
@@ -345,8 +358,10 @@ void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
     else if (d != t->gather)
       at += origin * t->stride[d];
   }
-  cursor_start(&m->cursor, m->process, m->loop, at, list);
   m->rows = st_sym_eval(t->rows, P, T);
+  for (int l = 0; m->process->kind == ST_PROC_BUNDLE && l < m->nloops; l++)
+    m->trip[l] = st_sym_eval(m->order[l].trip, P, T);
+  start_cursor(m, at, list);
   for (int i = 0; i < m->ntensors; i++) {
     m->tensor[i] = find_tensor(m, image, i);
     ST_CHECK(in_range(m, at, m->tensor[i].bytes / m->size),
@@ -362,8 +377,8 @@ void st_mover_start_converter(StMover *fill, StMover *drain, int64_t P,
     at += (st_sym_eval(c->drain.origin[d], P, T) -
            st_sym_eval(c->fill.origin[d], P, T)) *
           fill->stride[d];
-  cursor_start(&fill->cursor, fill->process, fill->loop, 0, 0);
-  cursor_start(&drain->cursor, drain->process, drain->loop, at, 0);
+  start_cursor(fill, 0, 0);
+  start_cursor(drain, at, 0);
   ST_CHECK(in_range(fill, 0, c->window) && in_range(drain, at, c->window),
            "a converter reaches beyond its window");
 }

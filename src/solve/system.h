@@ -62,7 +62,7 @@ typedef struct {
 } StSystem;
 
 /* cap: [nstreams] slots beyond which a stream does not grow, 0 none; NULL: no
- * caps. A capped stream's producer must be a load. */
+ * caps. A capped stream's producer must be a load or a bundle. */
 StSystem *st_system_new(StArena *a, const StProcessNet *net,
                         const int64_t *cap);
 

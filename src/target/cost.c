@@ -164,6 +164,8 @@ int st_target_latency(const StTarget *t, const StOp *op) {
     if (op->operand[0]->memory == ST_MEM_ROM)
       return t->latency.load + t->latency.fifo[ST_MEM_ROM];
     return t->latency.load + st_target_memory_latency(t);
+  case ST_OP_BUNDLE:
+    return t->latency.load + st_target_memory_latency(t);
   case ST_OP_STORE:
     return t->latency.store + st_target_memory_latency(t);
   case ST_OP_ARG:
@@ -365,6 +367,8 @@ StCost st_target_op_cost(const StTarget *t, const StModule *m, const StOp *op) {
   case ST_OP_LOAD:
   case ST_OP_STORE:
     return t->dma;
+  case ST_OP_BUNDLE: /* an engine for each of its channels */
+    return st_cost_scale(t->dma, op->u.bundle.channels);
   case ST_OP_ARG:
   case ST_OP_CONST:
   case ST_OP_GENERIC:

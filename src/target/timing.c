@@ -60,12 +60,33 @@ int st_timing_ii(const StModule *m, const StTarget *t, const StOp *op) {
   return 1;
 }
 
+bool st_timing_bundle_fits(const StTarget *t, const StOp *op) {
+  const StBundle *b = &op->u.bundle;
+  double a_beat = (double)b->channels * (double)st_target_channel_bits(t);
+  for (int i = 0; i < op->nresults; i++) {
+    const StBundlePart *x = &b->part[i];
+    int64_t at = x->first * x->slots;
+    double bits = 0; /* of the first frame of part i */
+    for (int k = 0; k < op->nresults; k++) {
+      const StBundlePart *y = &b->part[k];
+      const StType *type = &op->result[k]->type;
+      if (y->base == x->base && y->first * y->slots <= at &&
+          at < y->last * y->slots)
+        bits += (double)y->per_frame * (double)st_itensor_token(type->order) *
+                st_dtype_bits(type->dtype);
+    }
+    if (bits > (double)x->slots * a_beat)
+      return false;
+  }
+  return true;
+}
+
 void st_pass_timing(StModule *m, const StTarget *t) {
   for (int i = 0; i < m->op.n; i++) {
     StOp *op = m->op.at[i];
     if (op->kind != ST_OP_KERNEL && op->kind != ST_OP_CONVERTER &&
         op->kind != ST_OP_FORK && op->kind != ST_OP_LOAD &&
-        op->kind != ST_OP_STORE)
+        op->kind != ST_OP_BUNDLE && op->kind != ST_OP_STORE)
       continue;
     op->ii = st_timing_ii(m, t, op);
     op->latency = st_target_latency(t, op);

@@ -14,6 +14,10 @@ int st_timing_ii(const StModule *m, const StTarget *t, const StOp *op);
  * has a beat every cycle. */
 int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op);
 
+/* Whether the tokens of every frame of a bundle have at most slots * channels *
+ * st_target_channel_bits bits. */
+bool st_timing_bundle_fits(const StTarget *t, const StOp *op);
+
 /* Sets `ii` and `latency` of every stream level op. */
 void st_pass_timing(StModule *m, const StTarget *t);
 

@@ -239,6 +239,19 @@ static void any_nest(StModule *m, uint64_t *seed, StOp *op) {
   n->ways = (int)rnd(seed, 4);
 }
 
+static void any_bundle(StArena *a, uint64_t *seed, StOp *op) {
+  StBundle *b = &op->u.bundle;
+  *b = (StBundle){(int)rnd(seed, 4) - 1, (int)rnd(seed, 9), NULL};
+  b->part = ST_NEW_N(a, StBundlePart, op->nresults + 1);
+  for (int r = 0; r < op->nresults; r++)
+    b->part[r] = (StBundlePart){
+        (int)rnd(seed, 4) - 1, any_ints(a, seed, op->result[r]->type.rank),
+        any_int(seed),         any_int(seed),
+        any_int(seed),         any_int(seed),
+        any_int(seed),         any_int(seed),
+        any_int(seed)};
+}
+
 static void any_payload(StModule *m, uint64_t *seed, StOp *op) {
   StArena *a = m->arena;
   const StType *in = op->noperands ? &op->operand[0]->type : NULL;
@@ -283,6 +296,9 @@ static void any_payload(StModule *m, uint64_t *seed, StOp *op) {
     op->u.load = (StLoad){(int)rnd(seed, 4) - 1, (int)rnd(seed, 4),
                           (int)rnd(seed, 4) - 1, any_ints(a, seed, out->rank),
                           (int)rnd(seed, 4) - 1};
+    break;
+  case ST_OP_BUNDLE:
+    any_bundle(a, seed, op);
     break;
   case ST_OP_STORE:
     op->u.store = (StStore){any_list(a, seed), (int)rnd(seed, 4) - 1,

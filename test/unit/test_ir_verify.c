@@ -406,6 +406,62 @@ static void test_layers(void **state) {
   ALL(text, damages);
 }
 
+/* ---- bundles ---------------------------------------------------------- */
+
+static void test_bundles(void **state) {
+  (void)state;
+  static const char text[] =
+      "module \"b\" ctx 8 chunk 2 ops 7 values 6 {\n"
+      "  argument param f32 [3, 4] cache -1 axis -1 \"a\"\n"
+      "  argument param f32 [3, 4] cache -1 axis -1 \"b\"\n"
+      "  argument param f16 [6, 4] cache -1 axis -1 \"c\"\n"
+      "  return output f32 [2, 3, 4] cache -1 axis -1 \"x\"\n"
+      "  return output f16 [6, 4] cache -1 axis -1 \"y\"\n"
+      "  %0 = arg #0 () [0, 1] : tensor<f32 [2, 3, 4]>\n"
+      "  %1 = arg #1 () [2] : tensor<f16 [6, 4]>\n"
+      "  %2, %3 = bundle #2 (%0, %1) channel 0 channels 4 {\n"
+      "    part layer 0 stride [0, 4, 1] base 0 period 6 times 2 slots 3 frames 0 1"
+      " each 3\n"
+      "    part layer -1 stride [4, 1] base 12 period 12 times 1 slots 3 frames 1 4"
+      " each 2\n"
+      "  } : itensor<f32 [2, 3, 4] by [1, 1, 4], [2, 3]*[1, 1],"
+      " (d0, d1)->(d0, d1, 0)>, itensor<f16 [6, 4] by [1, 4], [6]*[1],"
+      " (d0)->(d0, 0)>\n"
+      "  store #5 (%2) [0] layer -1 stride [12, 4, 1] channel 5\n"
+      "  store #6 (%3) [1] layer -1 stride [4, 1] channel 5\n}\n";
+  static const Damage damages[] = {
+      {"channel 0 channels", "channel -1 channels", NULL},
+      {"channels 4", "channels 0", "channel 0, 0 channels"},
+      {"slots 3", "slots 0", "the program of part 0 is not well formed"},
+      {"slots 3", "slots 4", "the program of part 0 is not well formed"},
+      {"(%0, %1)", "(%0)", "1 operands and 2 results"},
+      {"base 0", "base 3", "the program of part 0 is not well formed"},
+      {"period 6", "period 0", "the program of part 0 is not well formed"},
+      {"times 2", "times 0", "the program of part 0 is not well formed"},
+      {"period 6 times 2", "period 281474976710655 times 281474976710655",
+       "the program of part 0 is not well formed"},
+      {"each 3", "each 4", "the program of part 0 is not well formed"},
+      {"each 3", "each 2", "part 0 pushes 4 tokens"},
+      {"frames 1 4", "frames 1 5", "the program of part 1 is not well formed"},
+      {"frames 1 4", "frames 1 1", "the program of part 1 is not well formed"},
+      {"slots 3 frames 1 4", "slots 3 frames 0 3", NULL},
+      {"slots 3 frames 1 4", "slots 2 frames 0 3", NULL},
+      {"base 12 period 12 times 1 slots 3 frames 1 4",
+       "base 0 period 6 times 2 slots 2 frames 2 3", "pushes 4 tokens"},
+      {"base 12 period 12 times 1 slots 3 frames 1 4 each 2",
+       "base 0 period 6 times 2 slots 2 frames 0 3 each 1",
+       "parts 0 and 1 overlap"},
+      {"base 12 period 12", "base 6 period 12", "parts 0 and 1 overlap"},
+      {"[6]*[1]", "[T]*[1]", "part 1 pushes 6 tokens, its order has others"},
+      {"stride [4, 1] base", "stride [5, 1] base", "addresses reach element"},
+      {"layer 0 stride [0, 4", "layer -1 stride [0, 4",
+       "data dim -1 selects one of 2 tensors"},
+      {"itensor<f16 [6, 4] by", "itensor<f32 [6, 4] by",
+       "part 1 reads no argument of its type"},
+  };
+  ALL(text, damages);
+}
+
 /* ---- what text cannot say --------------------------------------------- */
 
 static void test_foreign_values(void **state) {
@@ -461,7 +517,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_tensor),  cmocka_unit_test(test_stream),
       cmocka_unit_test(test_repeat),  cmocka_unit_test(test_windows),
-      cmocka_unit_test(test_layers),  cmocka_unit_test(test_foreign_values),
+      cmocka_unit_test(test_layers),
+      cmocka_unit_test(test_bundles),  cmocka_unit_test(test_foreign_values),
       cmocka_unit_test(test_message),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/str.h"
+#include "bundle_module.h"
 #include "check/check.h"
 #include "pass/pass.h"
 #include "sim/sim.h"
@@ -114,6 +115,8 @@ static void test_random_graphs(void **state) {
         .ops = 2 + (int)(n % 9), .symbols = n % 4 == 3, .repeat = n % 2 == 0};
     StModule *m = size_random_module(&seed, shape, s.diag);
     assert_non_null(m);
+    if (n % 3 == 1)
+      bundle_random(m, &seed);
     StStr text;
     st_str_init(&text);
     StPassContext ctx = {

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "bundle_module.h"
 #include "sim_graph.h"
 #include "size_module.h"
 #include "size_reference.h"
@@ -139,6 +140,8 @@ static void test_random_modules(void **state) {
         .ops = 2 + (int)(n % 9), .symbols = n % 4 == 3, .repeat = n % 2 == 0};
     StModule *m = size_random_module(&seed, shape, diag);
     assert_non_null(m);
+    if (n % 3 == 1)
+      bundle_random(m, &seed);
     StProcessNet *net =
         st_process_net(m->arena, m, t->latency.fifo, t->latency.buffer);
     st_process_bind(net, m->ctx / 2, m->chunk ? m->chunk / 2 : 1);

@@ -19,13 +19,17 @@ static int64_t elements_of(const StModule *m, const StPort *port) {
   return n;
 }
 
-static Transfer load_transfer(const StHlsPlan *p, const StOp *op) {
-  const StLoad *l = &op->u.load;
-  const StOp *from = op->operand[0]->def;
-  Transfer t = {.order = op->result[0]->type.order,
-                .stride = l->stride,
-                .layer_dim = l->layer_dim,
-                .gather = l->gather};
+static Transfer load_transfer(const StHlsPlan *p, const StOp *op, int part) {
+  const StOp *from = op->operand[part]->def;
+  Transfer t = {.order = op->result[part]->type.order, .gather = -1};
+  if (op->kind == ST_OP_BUNDLE) {
+    t.stride = op->u.bundle.part[part].stride;
+    t.layer_dim = op->u.bundle.part[part].layer_dim;
+  } else {
+    t.stride = op->u.load.stride;
+    t.layer_dim = op->u.load.layer_dim;
+    t.gather = op->u.load.gather;
+  }
   if (from->kind == ST_OP_ARG) {
     t.layer = elements_of(p->m, &p->m->arg.at[from->u.index.index[0]]);
   } else if (from->u.constant.splat) {
@@ -33,7 +37,7 @@ static Transfer load_transfer(const StHlsPlan *p, const StOp *op) {
     t.layer = 1;
   } else {
     t.layer = from->u.constant.bytes /
-              st_dtype_bytes(op->result[0]->type.dtype) / from->u.constant.n;
+              st_dtype_bytes(op->result[part]->type.dtype) / from->u.constant.n;
   }
   return t;
 }
@@ -88,9 +92,9 @@ static void to_words(const Transfer *t, StHlsAddress *r, int64_t n) {
   r->word = (int)n;
 }
 
-StHlsAddress st_hls_address(const StHlsPlan *p, const StOp *op) {
-  bool load = op->kind == ST_OP_LOAD;
-  Transfer t = load ? load_transfer(p, op) : store_transfer(p, op);
+StHlsAddress st_hls_address(const StHlsPlan *p, const StOp *op, int part) {
+  bool load = op->kind != ST_OP_STORE;
+  Transfer t = load ? load_transfer(p, op, part) : store_transfer(p, op);
   int64_t n = st_itensor_token(t.order);
   StHlsAddress r = {.base = t.base, .word = 1};
   r.step = ST_NEW_N(p->a, int64_t, t.order->nloops + 1);
@@ -109,7 +113,7 @@ StHlsAddress st_hls_address(const StHlsPlan *p, const StOp *op) {
   if (t.gather >= 0)
     r.gather = t.stride[t.gather];
   set_offsets(&t, &r);
-  bool outside = !load || op->operand[0]->def->kind == ST_OP_ARG;
+  bool outside = !load || op->operand[part]->def->kind == ST_OP_ARG;
   if (outside && n > 1 && is_aligned(&t, &r, n))
     to_words(&t, &r, n);
   return r;

@@ -175,7 +175,10 @@ void st_hls_link_cfg(StStr *out, const StHlsPlan *p) {
                 p->m->name, p->t->name);
   for (int i = 0; i < p->port.n; i++) {
     const StHlsPort *port = &p->port.at[i];
-    if (port->channel >= 0)
+    if (port->channel >= 0 && port->channels > 1)
+      st_str_printf(out, "sp=accelerator_1.%s:%s[%d:%d]\n", port->name, kind,
+                    port->channel, port->channel + port->channels - 1);
+    else if (port->channel >= 0)
       st_str_printf(out, "sp=accelerator_1.%s:%s[%d]\n", port->name, kind,
                     port->channel);
   }

@@ -13,7 +13,7 @@
 bool st_hls_is_process(const StOp *op) {
   return op->kind == ST_OP_KERNEL || op->kind == ST_OP_CONVERTER ||
          op->kind == ST_OP_FORK || op->kind == ST_OP_LOAD ||
-         op->kind == ST_OP_STORE;
+         op->kind == ST_OP_BUNDLE || op->kind == ST_OP_STORE;
 }
 
 bool st_hls_touches_memory(const StOp *op) {
@@ -100,6 +100,8 @@ static const char *kind_verb(const StOp *op) {
   switch (op->kind) {
   case ST_OP_LOAD:
     return op->noperands > 1 ? "gather" : "load";
+  case ST_OP_BUNDLE:
+    return "bundle";
   case ST_OP_STORE:
     return "store";
   case ST_OP_CONVERTER:
@@ -226,7 +228,11 @@ static int store_memory(StHlsPlan *p, const StOp *op, StDiag *diag) {
 }
 
 static bool add_port(StHlsPlan *p, const StOp *op, int operand, StDiag *diag) {
-  StHlsPort port = {.op = op, .operand = operand, .channel = -1, .word = 1};
+  StHlsPort port = {.op = op,
+                    .operand = operand,
+                    .channel = -1,
+                    .channels = 1,
+                    .word = 1};
   if (op->kind == ST_OP_STORE) {
     port.memory = store_memory(p, op, diag);
     port.channel = op->u.store.channel;
@@ -235,10 +241,16 @@ static bool add_port(StHlsPlan *p, const StOp *op, int operand, StDiag *diag) {
         argument_memory(p, op, op->operand[operand]->def->u.index, diag);
     port.channel = op->kind == ST_OP_LOAD ? op->u.load.channel : -1;
   }
+  if (op->kind == ST_OP_BUNDLE) {
+    port.channel = op->u.bundle.channel;
+    port.channels = op->u.bundle.channels;
+  }
   const char *head = operand ? st_arena_printf(p->a, "m%d_", operand) : "m";
-  port.name = with_ident(p->a, head, op->id, op->name);
+  const char *name = op->kind == ST_OP_BUNDLE ? op->result[operand]->name
+                                              : op->name;
+  port.name = with_ident(p->a, head, op->id, name);
   if (op->kind != ST_OP_KERNEL)
-    port.word = st_hls_address(p, op).word;
+    port.word = st_hls_address(p, op, operand).word;
   st_vec_push(p->a, &p->port, port);
   return port.memory >= 0;
 }

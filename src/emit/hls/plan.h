@@ -28,11 +28,12 @@ typedef struct {
 
 /* A pointer of the top function; exactly one process uses it. */
 typedef struct {
-  const StOp *op; /* LOAD, STORE, or KERNEL with a table */
-  int operand;    /* KERNEL: which */
+  const StOp *op; /* LOAD, BUNDLE, STORE, or KERNEL with a table */
+  int operand;    /* BUNDLE, KERNEL: which */
   const char *name;
   int memory;  /* index */
   int channel; /* -1 not decided */
+  int channels; /* that it is spread over */
   int word;    /* elements that the pointer's type has */
 } StHlsPort;
 
@@ -82,6 +83,7 @@ typedef struct {
   int64_t gather;  /* LOAD: elements (words) by which an index advances */
 } StHlsAddress;
 
-StHlsAddress st_hls_address(const StHlsPlan *p, const StOp *op);
+/* part: output of a BUNDLE; else 0. */
+StHlsAddress st_hls_address(const StHlsPlan *p, const StOp *op, int part);
 
 #endif

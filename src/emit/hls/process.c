@@ -54,6 +54,8 @@ static void write_body(StStr *out, const StHlsPlan *plan,
     st_hls_fork(out, plan, p);
   else if (p->op->kind == ST_OP_LOAD)
     st_hls_load(out, plan, p);
+  else if (p->op->kind == ST_OP_BUNDLE)
+    st_hls_bundle(out, plan, p);
   else
     st_hls_store(out, plan, p);
 }
@@ -89,8 +91,9 @@ static const char *order_text(StArena *a, const StItensor *o) {
   return r;
 }
 
-static const char *memory_text(const StHlsPlan *plan, const StOp *op) {
-  int port = st_hls_port_of(plan, op, 0);
+static const char *memory_text(const StHlsPlan *plan, const StOp *op,
+                               int operand) {
+  int port = st_hls_port_of(plan, op, operand);
   if (port < 0)
     return st_arena_printf(plan->a, "constant %s",
                            st_hls_rom_name(plan, op->operand[0]->def));
@@ -101,14 +104,27 @@ static const char *memory_text(const StHlsPlan *plan, const StOp *op) {
   return st_arena_printf(plan->a, "%s%s", name, more);
 }
 
+static const char *describe_bundle(const StHlsPlan *plan, const StOp *op) {
+  StArena *a = plan->a;
+  const StBundle *b = &op->u.bundle;
+  const char *r = st_arena_printf(
+      a, "Reads %d parameters over %d channels.", op->nresults, b->channels);
+  for (int k = 0; k < op->nresults; k++)
+    r = st_arena_printf(a, "%s\nout%d: %s: %s", r, k, memory_text(plan, op, k),
+                        order_text(a, op->result[k]->type.order));
+  return r;
+}
+
 static const char *describe(const StHlsPlan *plan, const StOp *op) {
   StArena *a = plan->a;
   switch (op->kind) {
   case ST_OP_LOAD:
-    return st_arena_printf(a, "Reads %s: %s.", memory_text(plan, op),
+    return st_arena_printf(a, "Reads %s: %s.", memory_text(plan, op, 0),
                            order_text(a, op->result[0]->type.order));
+  case ST_OP_BUNDLE:
+    return describe_bundle(plan, op);
   case ST_OP_STORE:
-    return st_arena_printf(a, "Writes %s: %s.", memory_text(plan, op),
+    return st_arena_printf(a, "Writes %s: %s.", memory_text(plan, op, 0),
                            order_text(a, op->operand[0]->type.order));
   case ST_OP_FORK:
     return st_arena_printf(a, "Copies every token to %d streams.",

@@ -15,6 +15,7 @@ void st_hls_process_define(StStr *out, const StHlsPlan *plan,
  * pointers have the names of the ports. */
 void st_hls_kernel(StStr *out, const StHlsPlan *plan, const StHlsProcess *p);
 void st_hls_load(StStr *out, const StHlsPlan *plan, const StHlsProcess *p);
+void st_hls_bundle(StStr *out, const StHlsPlan *plan, const StHlsProcess *p);
 void st_hls_store(StStr *out, const StHlsPlan *plan, const StHlsProcess *p);
 void st_hls_fork(StStr *out, const StHlsPlan *plan, const StHlsProcess *p);
 void st_hls_converter(StStr *out, const StHlsPlan *plan, const StHlsProcess *p);

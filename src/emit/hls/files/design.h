@@ -42,7 +42,7 @@ struct st_memory {
 struct st_pointer {
   const char *name;
   int memory;
-  int channel; // of HBM or DDR; -1 not decided
+  int channel; // of HBM or DDR, the first of several; -1 not decided
   bool writes;
 };
 
