@@ -1,8 +1,8 @@
 // A small design, put together as doc/rtl.md says: y = A x for A of 2 rows by 2
-// columns a token, columns outermost, so that two accumulators for each of the
-// row tokens are in use and x is held while they go by. Row tokens and column
-// tokens come as trips. Memory: A's tokens from address 0 on, column by column;
-// x's from 4096; y's to 8192.
+// columns a token, columns outermost, so that a row token's accumulators, three
+// ways in turn, are used again after those of all others, and x is held
+// meanwhile. Row tokens and column tokens come as trips. Memory: A's tokens
+// from address 0 on, column by column; x's from 4096; y's to 8192.
 module matvec #(
     parameter int ROWS = 16,  // row tokens at most
     parameter int ROWS_BITS = $clog2(ROWS),
@@ -25,7 +25,8 @@ module matvec #(
     output logic [  3:0] go  // load A, load x, kernel, store
 );
   localparam int LOAD = MEMORY + 4;
-  localparam int KERNEL = 1 + 5 + 6 + 6;
+  localparam int WAYS = 3;
+  localparam int KERNEL = 1 + 5 + 6 + 6 + 6 + 6;
 
   // load A: loops column, row
   logic a_busy, a_take, a_credit, a_push, a_valid, a_pop, a_none;
@@ -71,7 +72,7 @@ module matvec #(
   st_load #(.WIDTH(64), .ADDRESS(16), .MEMORY(MEMORY), .LATENCY(LOAD)) x_load (
       .clk, .rst, .v(x_v), .at(x_address), .request(x_request),
       .request_at(x_at), .data(x_data), .d(x_d));
-  st_fifo #(.WIDTH(64), .DEPTH(2)) x_fifo (
+  st_fifo #(.WIDTH(64), .DEPTH(12)) x_fifo (
       .clk, .rst, .take(x_take), .credit(x_credit), .push(x_push), .d(x_d),
       .valid(x_valid), .pop(x_pop), .q(x_q));
 
@@ -96,12 +97,25 @@ module matvec #(
 
   logic first, s12_first;
   logic [ROWS_BITS-1:0] row, s12_row;
-  assign first = k_zero[0];
+  logic [1:0] way, used, s12_way, s18_used, s24_used;
+  st_way #(.N(2), .WAYS(WAYS)) turns (
+      .clk, .start, .turn({2'd0, 2'd1}), .many({2'd0, 2'd1}), .next(go[2]),
+      .last(k_last), .way, .first, .used);
   assign row = k_index[8+:ROWS_BITS];
-  st_delay #(.WIDTH(1 + ROWS_BITS), .LATENCY(12)) to_accumulate (
-      .clk, .en(v[12:0]), .d({first, row}), .q({s12_first, s12_row}));
+  st_delay #(.WIDTH(3 + ROWS_BITS), .LATENCY(12)) to_accumulate (
+      .clk, .en(v[12:0]), .d({first, way, row}),
+      .q({s12_first, s12_way, s12_row}));
+  st_delay #(.WIDTH(2), .LATENCY(18)) to_ways (
+      .clk, .en(v[18:0]), .d(used), .q(s18_used));
+  st_delay #(.WIDTH(2), .LATENCY(6)) to_second_level (
+      .clk, .en(v[24:18]), .d(s18_used), .q(s24_used));
+  logic [1:0] s30_used;
+  st_delay #(.WIDTH(2), .LATENCY(6)) to_output (
+      .clk, .en(v[30:24]), .d(s24_used), .q(s30_used));
   for (genvar r = 0; r < 2; r++) begin : g_row
     logic [31:0] p0, p1, sum, acc, combined;
+    logic [95:0] ways;
+    logic [31:0] w0, w2, w01, w01_sum, pair, pair_sum, s30_pair;
     st_fmul #(.LATENCY(5)) mul0 (
         .clk, .en(v[6:1]), .a(a[64*r+:32]), .b(x[31:0]), .y(p0));
     st_fmul #(.LATENCY(5)) mul1 (
@@ -109,9 +123,21 @@ module matvec #(
     st_fadd #(.LATENCY(6)) tree (.clk, .en(v[12:6]), .a(p0), .b(p1), .y(sum));
     st_fadd #(.LATENCY(6)) combine (
         .clk, .en(v[18:12]), .a(acc), .b(sum), .y(combined));
-    st_accum #(.POSITIONS(ROWS), .LATENCY(6)) accumulator (
-        .clk, .en(v[18:12]), .position(s12_row), .first(s12_first), .v(sum),
-        .acc, .combined, .y(y[32*r+:32]));
+    st_accum #(.POSITIONS(ROWS), .WAYS(WAYS), .LATENCY(6)) accumulator (
+        .clk, .en(v[18:12]), .position(s12_row), .way(s12_way),
+        .first(s12_first), .v(sum), .acc, .combined, .y(ways));
+    // The ways in use: neighbours, and what has no neighbour goes up as it is.
+    st_fadd #(.LATENCY(6)) level0 (
+        .clk, .en(v[24:18]), .a(ways[31:0]), .b(ways[63:32]), .y(w01_sum));
+    st_delay #(.WIDTH(64), .LATENCY(6)) beside0 (
+        .clk, .en(v[24:18]), .d({ways[95:64], ways[31:0]}), .q({w2, w0}));
+    assign w01 = s24_used >= 2'd2 ? w01_sum : w0;
+    st_fadd #(.LATENCY(6)) level1 (
+        .clk, .en(v[30:24]), .a(w01), .b(w2), .y(pair_sum));
+    st_delay #(.WIDTH(32), .LATENCY(6)) beside1 (
+        .clk, .en(v[30:24]), .d(w01), .q(s30_pair));
+    assign pair = s30_used == 2'd3 ? pair_sum : s30_pair;
+    assign y[32*r+:32] = pair;
   end
   st_fifo #(.WIDTH(64), .DEPTH(4), .STYLE(1)) y_fifo (
       .clk, .rst, .take(y_take), .credit(y_credit), .push(y_push), .d(y),
@@ -139,5 +165,5 @@ module matvec #(
 
   logic unused;
   assign unused = &{a_index, a_zero, a_none, x_index, x_zero, x_none, k_index,
-                    k_last[1], s_index, s_zero, s_v, s_none, s_push};
+                    k_zero[0], k_last[1], s_index, s_zero, s_v, s_none, s_push};
 endmodule

@@ -24,8 +24,8 @@ def program(tmp_path_factory):
 def cycles(rows, columns):
     """Issue cycles of load A, load x, kernel and store, stepped."""
     beats = [(c, r) for c in range(columns) for r in range(rows)]
-    latency, ii = [MEMORY + 4, MEMORY + 4, 18, 1], [1, 1, 1, 3]
-    depth, lat = {"a": 14, "x": 2, "y": 4}, {"a": 3, "x": 1, "y": 1}
+    latency, ii = [MEMORY + 4, MEMORY + 4, 30, 1], [1, 1, 1, 3]
+    depth, lat = {"a": 14, "x": 12, "y": 4}, {"a": 3, "x": 1, "y": 1}
     pops = [[[]] * len(beats), [[]] * columns,
             [["a"] + ["x"] * (r == 0) for c, r in beats], [["y"]] * rows]
     gives = [[["a"]] * len(beats), [["x"]] * columns,
@@ -57,14 +57,15 @@ def cycles(rows, columns):
 
 
 def product(a, x):
-    """a[column, row, 2, 2], x[column, 2]: tree over a token's columns, then the
-    columns in order."""
+    """a[column, row, 2, 2], x[column, 2]: tree over a token's columns, the
+    columns in order into three ways in turn, tree over the ways in use."""
     p = a * x[:, None, None, :]
     v = p[..., 0] + p[..., 1]
-    acc = v[0]
-    for c in range(1, len(x)):
-        acc = acc + v[c]
-    return acc
+    ways = list(v[:3])
+    for c in range(3, len(x)):
+        ways[c % 3] = ways[c % 3] + v[c]
+    pair = ways[0] if len(ways) == 1 else ways[0] + ways[1]
+    return pair if len(ways) < 3 else pair + ways[2]
 
 
 def words(a):
@@ -100,16 +101,21 @@ def run_design(tmp_path, program, rows, columns):
     return wrong
 
 
-@pytest.mark.parametrize("rows, columns", [(6, 1), (6, 5), (7, 4), (16, 9)])
+@pytest.mark.parametrize("rows, columns",
+                         [(2, 1), (2, 2), (2, 3), (2, 11), (7, 4), (16, 9)])
 def test_design(tmp_path, program, rows, columns):
     assert run_design(tmp_path, program, rows, columns) == []
 
 
 FAULTS = [
-    ("st_accum", "en[LATENCY] & position_of_y == position ? y : stored",
-     "stored"),
+    ("st_accum", "? new_ : g_way[WAYS-1].chosen", 
+     "& 1'b0 ? new_ : g_way[WAYS-1].chosen"),
     ("st_accum", "first_of_y ? v_of_y : combined", "combined"),
-    ("st_accum", ".write_at(position_of_y)", ".write_at(position)"),
+    ("st_accum", "write ? new_ : other", "other"),
+    ("st_accum", "way == TURN'(w) ? stored", "1'b1 ? stored"),
+    ("st_way", "first = g_loop[N-1].seen != BITS'(WAYS)",
+     "first = g_loop[N-1].seen == BITS'(0)"),
+    ("st_way", "at <= to;", "at <= BITS'(0);"),
     ("st_hold", "else if (pop) q <= d", "else if (go) q <= d"),
     ("st_load", "ARRIVES = MEMORY + 1", "ARRIVES = MEMORY + 2"),
     ("st_store", "write <= go", "write <= write | go"),
@@ -128,4 +134,6 @@ def test_fault(tmp_path, module, text, changed):
             source = source.replace(text, changed)
         sources.append(tmp_path / p.name)
         sources[-1].write_text(source)
-    assert run_design(tmp_path, build(tmp_path, sources), 6, 5) != []
+    program = build(tmp_path, sources)
+    assert (run_design(tmp_path, program, 2, 11) +
+            run_design(tmp_path, program, 7, 11)) != []

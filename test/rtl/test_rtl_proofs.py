@@ -72,6 +72,12 @@ def test_address(tmp_path, params):
 
 
 @pytest.mark.parametrize(
+    "params", grid(WAYS=[2, 3, 4], RED=["2'b01", "2'b10", "2'b11"]), ids=str)
+def test_way(tmp_path, params):
+    assert prove(tmp_path, "way", params)
+
+
+@pytest.mark.parametrize(
     "params", grid(IN=[1, 2, 3, 4], OUT=[1, 2, 3, 4], ALL=[5]), ids=str)
 def test_flow(tmp_path, params):
     assert prove(tmp_path, "flow", params)
