@@ -10,7 +10,8 @@
  *
  * Lanes are what an op needs to keep its time (tile_budget.c), from constant
  * dims, never from a guarded dim or the iteration of a repeat, whose loop is
- * the outermost. Times are doubled until the lanes fit the target. Every
+ * the outermost. Of several factors on these times the fastest whose lanes fit
+ * the target are taken. Every
  * schedule is legal; the choice only costs time and memory (`stream` converts
  * where orders differ). */
 #include "pass/tile.h"
@@ -234,13 +235,13 @@ static int64_t wide(const StTile *t) {
 static void set_order(StTile *t, const StOp *op, const StItensor *o) {
   StTileFlow *f = &t->flow[op->result[0]->id];
   f->order = o;
-  f->pace = t->row;
+  f->pace = t->row * t->slack.rows;
 }
 
 /* Rows of a gathered table one after another. */
 static void schedule_gather(StTile *t, StOp *op) {
   StType *type = &op->result[0]->type;
-  StArena *a = t->m->arena;
+  StArena *a = t->arena;
   StItensor *o = ST_NEW(a, StItensor);
   o->rank = type->rank;
   o->elem = ST_NEW_N(a, int64_t, o->rank + 1);
@@ -279,16 +280,17 @@ static void schedule_view(StTile *t, StOp *op) {
     for (int64_t w = 2; w <= wide(t); w++)
       if (x.c % w == 0 && y.c % w == 0)
         width = w;
-  StItensor *o = ST_NEW(t->m->arena, StItensor);
-  *o = st_itensor_row_major(t->m->arena, &op->result[0]->type, width);
+  StItensor *o = ST_NEW(t->arena, StItensor);
+  *o = st_itensor_row_major(t->arena, &op->result[0]->type, width);
   op->result[0]->type.order = o;
   set_order(t, op, o);
 }
 
-static void schedule_all(StTile *t, double slack) {
-  memset(t->flow, 0, (size_t)t->m->next_value * sizeof *t->flow);
+static void schedule_all(StTile *t, const StTileSlack *slack) {
+  t->flow = ST_NEW_N(t->scratch, StTileFlow, t->m->next_value + 1);
+  t->slack = *slack;
   st_tile_find_wants(t);
-  st_tile_set_budget(t, slack);
+  st_tile_set_budget(t);
   for (int i = 0; i < t->m->op.n; i++) {
     StOp *op = t->m->op.at[i];
     if (op->kind == ST_OP_LOAD)
@@ -353,20 +355,46 @@ static bool fits(const StTile *t) {
          sum.bram36 <= share * g->device.bram36;
 }
 
+/* The fastest of the combinations that fit, by the estimate; the slowest if
+ * none fits. */
+static void search(StTile *t, double slack) {
+  static const double factors[] = {1, 1.4, 2, 4, 8, 32, 1e3, 1e6};
+  enum { N = sizeof factors / sizeof *factors };
+  StTileSlack best = {slack * factors[N - 1], slack * factors[N - 1],
+                      slack * factors[N - 1]};
+  double least = INFINITY;
+  StArena *scratch = t->scratch;
+  for (int i = 0; i < N * N * N; i++) {
+    StTileSlack s = {slack * factors[i / (N * N)],
+                     slack * factors[i / N % N], slack * factors[i % N]};
+    t->scratch = t->arena = st_arena_new();
+    schedule_all(t, &s);
+    double estimate = st_tile_estimate(t);
+    if (estimate < least && fits(t)) {
+      least = estimate;
+      best = s;
+    }
+    st_arena_free(t->scratch);
+  }
+  t->scratch = scratch;
+  t->arena = t->m->arena;
+  schedule_all(t, &best);
+  soften(t);
+}
+
 bool st_pass_tile(StModule *m, const StPassContext *ctx) {
-  enum { DOUBLINGS = 16 };
-  StTile t = {.m = m, .ctx = ctx, .scratch = st_arena_new()};
+  StTile t = {.m = m, .ctx = ctx, .scratch = st_arena_new(),
+              .arena = m->arena};
   bool ok = true;
   for (int i = 0; i < m->op.n && ok; i++)
     if (m->op.at[i]->kind == ST_OP_GENERIC)
       ok = check_maps(&t, m->op.at[i]);
-  t.flow = ST_NEW_N(t.scratch, StTileFlow, m->next_value + 1);
   double slack = ctx->slack > 0 ? ctx->slack : 1;
-  for (int i = 0; ok && i < DOUBLINGS; i++, slack *= 2) {
-    schedule_all(&t, slack);
-    if (ctx->lanes || !ctx->target || fits(&t))
-      break;
-  }
+  StTileSlack same = {slack, slack, slack};
+  if (ok && !ctx->lanes && ctx->target)
+    search(&t, slack);
+  else if (ok)
+    schedule_all(&t, &same);
   st_arena_free(t.scratch);
   return ok;
 }

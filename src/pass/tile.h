@@ -15,13 +15,23 @@ typedef struct {
   double pace; /* cycles of one iteration in which it comes */
 } StTileFlow;
 
+/* Factors on the least times of ops, by kind. */
+typedef struct {
+  double weights;  /* contractions with parameters */
+  double computed; /* contractions of two computed values (attention) */
+  double rows;     /* ops on rows that come in a burst */
+} StTileSlack;
+
 typedef struct {
   StModule *m;
   const StPassContext *ctx;
   StArena *scratch;
+  StArena *arena;   /* of schedules: the module's, but in trials */
   StTileFlow *flow; /* [value id] */
+  StTileSlack slack;
   double phase; /* cycles of one iteration that a contraction may take */
   double row;   /* the same for an op on rows that come in a burst */
+  double memory; /* cycles that reading all parameters takes */
 } StTile;
 
 typedef struct {
@@ -65,8 +75,11 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
 
 /* Sets `want` of every value, from its users. */
 void st_tile_find_wants(StTile *t);
-/* Sets phase and row from the memory's rate, `slack` times as long. */
-void st_tile_set_budget(StTile *t, double slack);
+/* Sets phase, row and memory from the memory's rate. */
+void st_tile_set_budget(StTile *t);
+/* Cycles of a step of one token, roughly: what lies between two barriers takes
+ * as long as its slowest op, and the memory may take longer than all. */
+double st_tile_estimate(const StTile *t);
 /* Points of one iteration at one token and an eighth of the context. */
 double st_tile_points(const StTile *t, const StOp *op);
 /* Lanes that keep op within its time. c: NULL if it is no contraction. */

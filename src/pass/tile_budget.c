@@ -93,23 +93,30 @@ static double stored_bits(const StTile *t, const StOp *op) {
   return bits;
 }
 
-static bool iterates(const StOp *op) {
+/* Iterations of the block that op is in; 0: it is in none. */
+static double iterations(const StOp *op) {
   for (int d = 0; d < op->u.nest.ndims; d++)
     if (op->u.nest.dim[d].iteration)
-      return true;
-  return false;
+      return (double)op->u.nest.dim[d].extent.c;
+  return 0;
 }
 
-void st_tile_set_budget(StTile *t, double slack) {
-  double block = 0, rest = 0;
+static bool iterates(const StOp *op) { return iterations(op) > 0; }
+
+void st_tile_set_budget(StTile *t) {
+  double block = 0, rest = 0, trip = 1;
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
-    if (op->kind == ST_OP_GENERIC)
-      *(iterates(op) ? &block : &rest) += stored_bits(t, op);
+    if (op->kind != ST_OP_GENERIC)
+      continue;
+    *(iterates(op) ? &block : &rest) += stored_bits(t, op);
+    if (iterates(op))
+      trip = iterations(op);
   }
   double cycles = (block > 0 ? block : rest) / memory_rate(t);
-  t->phase = slack * fmax(cycles / PHASES, LEAST_PHASE);
-  t->row = slack * fmax(cycles / PHASES / ROWS, LEAST_ROW);
+  t->phase = fmax(cycles / PHASES, LEAST_PHASE);
+  t->row = fmax(cycles / PHASES / ROWS, LEAST_ROW);
+  t->memory = (block * trip + rest) / memory_rate(t);
 }
 
 double st_tile_points(const StTile *t, const StOp *op) {
@@ -157,10 +164,13 @@ int st_tile_slow_dim(const StTile *t, const StOp *op) {
 
 /* Cycles that op may take in one iteration. */
 static double time_of(const StTile *t, const StOp *op, bool contraction) {
+  double bits = stored_bits(t, op), row = t->row * t->slack.rows;
+  if (contraction && bits > 0)
+    return fmax(t->phase * t->slack.weights, bits / memory_rate(t));
   if (contraction)
-    return fmax(t->phase, stored_bits(t, op) / memory_rate(t));
+    return t->phase * t->slack.computed;
   int k = slow_operand(t, op);
-  return k >= 0 ? fmax(t->flow[op->operand[k]->id].pace, t->row) : t->row;
+  return k >= 0 ? fmax(t->flow[op->operand[k]->id].pace, row) : row;
 }
 
 int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
@@ -199,16 +209,35 @@ void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c) {
   }
   for (int r = 0; r < op->nresults; r++) {
     StTileFlow *f = &t->flow[op->result[r]->id];
-    StItensor *o = ST_NEW(t->m->arena, StItensor);
-    *o = st_port_output(t->m->arena, op, r).order;
-    *o = st_itensor_canonical(t->m->arena, o);
+    StItensor *o = ST_NEW(t->arena, StItensor);
+    *o = st_port_output(t->arena, op, r).order;
+    *o = st_itensor_canonical(t->arena, o);
     f->order = o;
     f->slow = -1;
     for (int i = 0; slow >= 0 && i < op->result[r]->type.rank; i++)
       if (st_affine_single(&n->out[r].map[i]) == slow)
         f->slow = i;
     f->level = level + (barrier || (c && f->slow < 0));
-    f->pace = c || f->slow < 0 ? fmax(beats(t, op), t->row)
+    f->pace = c || f->slow < 0 ? beats(t, op)
                                : time_of(t, op, false);
   }
+}
+
+double st_tile_estimate(const StTile *t) {
+  enum { LEVELS = 64 };
+  double longest[2][LEVELS] = {{0}}, sum[2] = {0}, trip = 1;
+  for (int i = 0; i < t->m->op.n; i++) {
+    const StOp *op = t->m->op.at[i];
+    if (op->kind != ST_OP_GENERIC || op->nresults == 0)
+      continue;
+    int level = t->flow[op->result[0]->id].level;
+    double *most = &longest[iterates(op)][level < LEVELS ? level : LEVELS - 1];
+    *most = fmax(*most, beats(t, op));
+    if (iterates(op))
+      trip = iterations(op);
+  }
+  for (int level = 0; level < LEVELS; level++)
+    for (int block = 0; block < 2; block++)
+      sum[block] += longest[block][level];
+  return fmax(sum[1] * trip + sum[0], t->memory);
 }

@@ -168,9 +168,11 @@ static void plan_loops(const StTile *t, const StOp *op,
   if (input_major)
     list_loops(t, op, p, &slow, 1);
   if (has_context(op, c->k, c->nk) || has_context(op, c->n, c->nn)) {
-    list_loops(t, op, p, c->b, c->nb);
+    /* the rest of the batch inside: sums over the context take turns */
     bool context = has_context(op, c->k, c->nk);
+    list_loops(t, op, p, c->b, input_major || c->nb < 2 ? 0 : c->nb - 1);
     list_loops(t, op, p, context ? c->k : c->n, context ? c->nk : c->nn);
+    list_loops(t, op, p, c->b, c->nb);
     list_loops(t, op, p, context ? c->n : c->k, context ? c->nn : c->nk);
   } else if (input_major) {
     list_loops(t, op, p, c->b, c->nb);

@@ -130,7 +130,7 @@ static void finish_loops(const StTile *t, const StOp *op, StTilePlan *p) {
 /* A repeat's iteration is outermost; loops of one trip are left out. */
 static void commit_loops(const StTile *t, StOp *op, const StTilePlan *p) {
   StNest *n = &op->u.nest;
-  n->loop = ST_NEW_N(t->m->arena, StLoop, p->loop.n + 1);
+  n->loop = ST_NEW_N(t->arena, StLoop, p->loop.n + 1);
   n->nloops = 0;
   for (int pass = 0; pass < 2; pass++)
     for (int i = 0; i < p->loop.n; i++) {
@@ -146,7 +146,7 @@ static void commit_loops(const StTile *t, StOp *op, const StTilePlan *p) {
 /* Row-major over ascending dims. */
 static void commit_lanes(const StTile *t, StOp *op, const StTilePlan *p) {
   StNest *n = &op->u.nest;
-  n->lane = ST_NEW_N(t->m->arena, StLane, p->lane.n + 1);
+  n->lane = ST_NEW_N(t->arena, StLane, p->lane.n + 1);
   n->nlanes = p->lane.n;
   for (int i = 0; i < p->lane.n; i++)
     n->lane[i] = p->lane.at[i];
