@@ -23,7 +23,7 @@
 
 /* Share of a target's budget that the kernels may take; the rest is for
  * buffers and movers. */
-static const double kernels_share = 0.9;
+static const double kernels_share = 0.85;
 /* The same of multipliers, which only kernels have. */
 static const double multipliers_share = 0.99;
 
