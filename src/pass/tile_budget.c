@@ -15,6 +15,8 @@ enum {
   PHASES = 3,  /* contractions in a row that wait for each other */
   ROWS = 20,   /* ops on rows for one contraction's time */
   CONTEXT = 8, /* the part of the context that is taken as usual */
+  LAYERS = 16, /* iterations of a block that are taken as usual: hardware does
+                  not depend on how many there are */
   LEAST_PHASE = 32,
   LEAST_ROW = 4
 };
@@ -93,30 +95,25 @@ static double stored_bits(const StTile *t, const StOp *op) {
   return bits;
 }
 
-/* Iterations of the block that op is in; 0: it is in none. */
-static double iterations(const StOp *op) {
+static bool iterates(const StOp *op) {
   for (int d = 0; d < op->u.nest.ndims; d++)
     if (op->u.nest.dim[d].iteration)
-      return (double)op->u.nest.dim[d].extent.c;
-  return 0;
+      return true;
+  return false;
 }
 
-static bool iterates(const StOp *op) { return iterations(op) > 0; }
-
 void st_tile_set_budget(StTile *t) {
-  double block = 0, rest = 0, trip = 1;
+  double block = 0, rest = 0;
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
     if (op->kind != ST_OP_GENERIC)
       continue;
     *(iterates(op) ? &block : &rest) += stored_bits(t, op);
-    if (iterates(op))
-      trip = iterations(op);
   }
   double cycles = (block > 0 ? block : rest) / memory_rate(t);
   t->phase = fmax(cycles / PHASES, LEAST_PHASE);
   t->row = fmax(cycles / PHASES / ROWS, LEAST_ROW);
-  t->memory = (block * trip + rest) / memory_rate(t);
+  t->memory = (block * LAYERS + rest) / memory_rate(t);
 }
 
 double st_tile_points(const StTile *t, const StOp *op) {
@@ -225,7 +222,7 @@ void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c) {
 
 double st_tile_estimate(const StTile *t) {
   enum { LEVELS = 64 };
-  double longest[2][LEVELS] = {{0}}, sum[2] = {0}, trip = 1;
+  double longest[2][LEVELS] = {{0}}, sum[2] = {0};
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
     if (op->kind != ST_OP_GENERIC || op->nresults == 0)
@@ -233,11 +230,9 @@ double st_tile_estimate(const StTile *t) {
     int level = t->flow[op->result[0]->id].level;
     double *most = &longest[iterates(op)][level < LEVELS ? level : LEVELS - 1];
     *most = fmax(*most, beats(t, op));
-    if (iterates(op))
-      trip = iterations(op);
   }
   for (int level = 0; level < LEVELS; level++)
     for (int block = 0; block < 2; block++)
       sum[block] += longest[block][level];
-  return fmax(sum[1] * trip + sum[0], t->memory);
+  return fmax(sum[1] * LAYERS + sum[0], t->memory);
 }
