@@ -13,11 +13,11 @@
  * data is consumed: what one layer reads is a period that comes again for each
  * layer, what is read once follows. Loads of one product (codes and scales)
  * share their frames, and a small one comes along with a large one.
- * The rest is dealt to the channels that are left; how many is decided by
- * whoever would be slower. If channels of their own are no slower the loads
- * stay as they are. */
+ * The rest is dealt to the channels that are left, as many as its time needs.
+ * If channels of their own are no slower the loads stay as they are. */
 #include "pass/pass.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ir/itensor.h"
@@ -332,36 +332,51 @@ static int64_t place_all(Bundler *b, int channels) {
 
 /* ---- channels ----------------------------------------------------------- */
 
-/* Beats of the longest transfer, times its II, in a step of one token with a
- * quarter of the context behind it: of those to be bundled, or of the rest. */
-static int64_t longest(const Bundler *b, bool bundled) {
-  const StModule *m = b->module;
+/* Cycles of a transfer in a step of one token with a quarter of the context
+ * behind it. */
+static int64_t time_of(const Bundler *b, const StOp *op) {
+  const StValue *v =
+      op->kind == ST_OP_LOAD ? op->result[0] : op->operand[0];
+  return st_itensor_tokens(v->type.order, b->module->ctx / 4, 1) *
+         st_timing_ii(b->module, b->target, op);
+}
+
+/* The longest of the loads alone. */
+static int64_t time_alone(const Bundler *b) {
   int64_t most = 0;
-  for (int i = 0; i < m->op.n; i++) {
-    const StOp *op = m->op.at[i];
-    bool load = op->kind == ST_OP_LOAD;
-    if ((!load && op->kind != ST_OP_STORE) ||
-        b->is_bundled[op->id] != bundled)
-      continue;
-    const StValue *v = load ? op->result[0] : op->operand[0];
-    int64_t time = st_itensor_tokens(v->type.order, m->ctx / 4, 1) *
-                   st_timing_ii(m, b->target, op);
+  for (int i = 0; i < b->nloads; i++) {
+    int64_t time = time_of(b, b->load[i]);
     most = time > most ? time : most;
   }
   return most;
 }
 
-/* Channels of the bundle: the number for which the slower one of bundle and
- * rest is fastest. 0: the loads are as fast on channels of their own. */
+/* Cycles by which transfers that are not bundled exceed the bundle's. */
+static double time_beyond(const Bundler *b, int64_t beats) {
+  const StModule *m = b->module;
+  double sum = 0;
+  for (int i = 0; i < m->op.n; i++) {
+    const StOp *op = m->op.at[i];
+    bool moves = op->kind == ST_OP_LOAD || op->kind == ST_OP_STORE;
+    if (!moves || b->is_bundled[op->id])
+      continue;
+    int64_t time = time_of(b, op);
+    sum += time > beats ? (double)(time - beats) : 0;
+  }
+  return sum;
+}
+
+/* Channels of the bundle: as many as make its time, and what others take beyond
+ * that, least. 0: the loads are as fast on channels of their own. */
 static int choose_channels(Bundler *b) {
   int most = b->target->memory.channels - 1, best = 0;
+  double least = INFINITY;
   st_channels_deal(b->module, b->target, 0, NULL);
-  int64_t alone = longest(b, true), least = INT64_MAX;
+  int64_t alone = time_alone(b);
   for (int n = most; n >= least_channels(b->target); n--) {
     int64_t beats = place_all(b, n);
     st_channels_deal(b->module, b->target, n, b->is_bundled);
-    int64_t rest = longest(b, false);
-    int64_t time = rest > beats ? rest : beats;
+    double time = (double)beats + time_beyond(b, beats);
     if (beats >= alone || time >= least)
       continue;
     least = time;

@@ -15,6 +15,7 @@
 #include "hls_module.h"
 #include "interp/stream.h"
 #include "ir_text.h"
+#include "pass/channels.h"
 #include "pass/pass.h"
 #include "sim/sim.h"
 #include "sim_graph.h"
@@ -213,6 +214,26 @@ static void test_small(void **state) {
   st_module_free(m);
 }
 
+/* Channels are dealt by time: many narrow tokens outweigh a few wide ones that
+ * have more bits. */
+static void test_deal(void **state) {
+  static const int want[] = {1, 0, 1};
+  Fixture *f = *state;
+  StModule *m = st_module_new("deal");
+  StTarget two = *f->target;
+  int n = 0;
+  two.memory.channels = 2;
+  add_sum(m, 0, 64, 4096, 64, 64);
+  add_sum(m, 0, 64, 128, 1, 2);
+  add_sum(m, 0, 64, 32, 1, 2);
+  st_channels_deal(m, &two, 0, NULL);
+  for (int i = 0; i < m->op.n; i++)
+    if (m->op.at[i]->kind == ST_OP_LOAD)
+      assert_int_equal(m->op.at[i]->u.load.channel, want[n++]);
+  assert_int_equal(n, 3);
+  st_module_free(m);
+}
+
 /* ---- limits ------------------------------------------------------------- */
 
 enum { TOKENS = 4096 };
@@ -313,6 +334,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_rate, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_narrow, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_small, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_deal, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_limits, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_too_fast, set_up, tear_down),
   };
