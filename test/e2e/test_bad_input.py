@@ -43,7 +43,7 @@ class Twice(torch.nn.Module):
         return x * 2
 
 def twice():
-    return Twice(), (torch.randn(91, 16),)
+    return Twice(), (torch.randn(9973, 16),)
 
 def raises():
     raise ValueError("not today")
@@ -160,7 +160,7 @@ def test_absurd_size_of_a_build(modules, work, command, tmp_path, extent,
     command("export", f"{modules}:twice", "-o", package)
     command("compile", package, "-o", build)
     path = build / "design.st"
-    path.write_text(re.sub(r"\b91\b", str(extent), path.read_text()))
+    path.write_text(re.sub(r"\b9973\b", str(extent), path.read_text()))
     for args in (["check"], ["report"], ["run", "--in", "x", "--out", "y"]):
         assert re.search(r"build/design\.st: error: .*" + words,
                          refused(args[0], build, *args[1:]))
