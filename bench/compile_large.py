@@ -16,44 +16,9 @@ import subprocess
 import sys
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-COMMAND = os.path.join(ROOT, "streamtensor")
+from models import COMMAND, DIRECTORY, export
 
-CONFIGS = {
-    "gpt2-medium": {
-        "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2",
-        "n_layer": 24, "n_embd": 1024, "n_head": 16, "n_positions": 1024,
-        "vocab_size": 50257, "bos_token_id": 50256, "eos_token_id": 50256,
-    },
-    "llama-3.2-1b": {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama",
-        "num_hidden_layers": 16, "hidden_size": 2048,
-        "intermediate_size": 8192, "num_attention_heads": 32,
-        "num_key_value_heads": 8, "head_dim": 64, "vocab_size": 128256,
-        "max_position_embeddings": 131072, "rms_norm_eps": 1e-5,
-        "hidden_act": "silu", "rope_theta": 500000.0,
-        "rope_scaling": {
-            "rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0,
-            "high_freq_factor": 4.0, "original_max_position_embeddings": 8192,
-        },
-        "tie_word_embeddings": True, "bos_token_id": 128000,
-        "eos_token_id": 128001,
-    },
-}
-
-
-def export(name, directory):
-    """The package of a configuration; made if it is not there."""
-    package = os.path.join(directory, name + ".st")
-    if os.path.exists(os.path.join(package, "model.json")):
-        return package
-    checkpoint = os.path.join(directory, name)
-    os.makedirs(checkpoint, exist_ok=True)
-    with open(os.path.join(checkpoint, "config.json"), "w") as f:
-        json.dump(CONFIGS[name], f)
-    subprocess.run([COMMAND, "export", checkpoint, "-o", package,
-                    "--config-only"], check=True)
-    return package
+MODELS = "gpt2-medium", "llama-3.2-1b"
 
 
 def compile_once(package, build):
@@ -72,12 +37,12 @@ def compile_once(package, build):
 def main():
     parser = argparse.ArgumentParser(
         description="Compile two large models from their configurations.")
-    parser.add_argument("--dir", default=os.path.join(ROOT, "build", "large"))
+    parser.add_argument("--dir", default=DIRECTORY)
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
     print(f"{'':14}{'compile':>13}{'processor':>11}{'peak':>9}"
           f"{'kernels':>9}{'intermediate memory':>21}", flush=True)
-    for name in CONFIGS:
+    for name in MODELS:
         package = export(name, args.dir)
         build = os.path.join(args.dir, name + ".build")
         wall, cpu, peak = min(compile_once(package, build)
