@@ -97,7 +97,9 @@ static json_t *transfers(const StBuild *b) {
                         load ? "load" : "store", "name", text_of(op->name),
                         "channel",
                         load ? op->u.load.channel : op->u.store.channel,
-                        "channels", 1, "ii", op->ii));
+                        "channels",
+                        load ? op->u.load.channels : op->u.store.channels,
+                        "ii", op->ii));
   }
   return list;
 }

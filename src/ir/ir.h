@@ -213,7 +213,8 @@ typedef struct {
   int index_level; /* an index is fetched a beat of the loops outside this */
   int layer_dim;   /* data dim that selects the argument of the list; -1 */
   int64_t *stride; /* [rank], elements; 0 for the layer dim */
-  int channel;     /* HBM channel; -1 not decided */
+  int channel;     /* memory channel, the first of several; -1 not decided */
+  int channels;    /* that a token is spread over; 0 is as 1 */
 } StLoad;
 
 /* BUNDLE: one output. It pushes a token in the beats
@@ -247,6 +248,7 @@ typedef struct {
   int layer_dim; /* as in StLoad, selects the result of the list; -1 */
   int64_t *stride;
   int channel;
+  int channels; /* as in StLoad */
 } StStore;
 
 struct StOp {

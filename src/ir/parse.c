@@ -258,12 +258,18 @@ static void parse_slice(StText *x, StSlice *s, int *rank) {
   *rank = offset.n;
 }
 
+/* Of a load or store: 1 where it is not there. */
+static int parse_channels(StText *x) {
+  return st_text_accept(x, "channels") ? st_text_small(x) : 1;
+}
+
 static void parse_load(StText *x, StLoad *l, int *rank) {
   l->gather = parse_word_small(x, "gather");
   l->index_level = parse_word_small(x, "level");
   l->layer_dim = parse_word_small(x, "layer");
   l->stride = parse_stride(x, rank);
   l->channel = parse_word_small(x, "channel");
+  l->channels = parse_channels(x);
 }
 
 static int64_t parse_word_int(StText *x, const char *word) {
@@ -299,6 +305,7 @@ static void parse_store(StText *x, StStore *s, int *rank) {
   s->layer_dim = parse_word_small(x, "layer");
   s->stride = parse_stride(x, rank);
   s->channel = parse_word_small(x, "channel");
+  s->channels = parse_channels(x);
 }
 
 /* The values whose ranks are the lengths of the payload's lists are there. */

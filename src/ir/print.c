@@ -9,6 +9,12 @@
 
 static void put(StStr *o, const char *s) { st_str_append(o, s, strlen(s)); }
 
+static void put_channel(StStr *o, int channel, int channels) {
+  st_str_printf(o, " channel %d", channel);
+  if (channels > 1)
+    st_str_printf(o, " channels %d", channels);
+}
+
 static void print_string(StStr *o, const char *s) {
   st_str_append(o, "\"", 1);
   for (; *s; s++) {
@@ -298,7 +304,7 @@ static void print_attributes(StStr *o, const StOp *op) {
     st_str_printf(o, " gather %d level %d layer %d stride ", op->u.load.gather,
                   op->u.load.index_level, op->u.load.layer_dim);
     print_ints(o, op->u.load.stride, op->result[0]->type.rank);
-    st_str_printf(o, " channel %d", op->u.load.channel);
+    put_channel(o, op->u.load.channel, op->u.load.channels);
     break;
   case ST_OP_BUNDLE:
     print_bundle(o, op);
@@ -307,7 +313,7 @@ static void print_attributes(StStr *o, const StOp *op) {
     print_indices(o, &op->u.store.index);
     st_str_printf(o, " layer %d stride ", op->u.store.layer_dim);
     print_ints(o, op->u.store.stride, op->operand[0]->type.rank);
-    st_str_printf(o, " channel %d", op->u.store.channel);
+    put_channel(o, op->u.store.channel, op->u.store.channels);
     break;
   case ST_OP_VIEW:
   case ST_OP_CARRY:

@@ -307,8 +307,9 @@ static void check_load(StVerify *v, const StOp *op) {
     check_index(v, op);
   int64_t size = source_size(v, def, &n);
   check_strides(v, op, t, l->stride, l->layer_dim, l->gather, n, size);
-  if (l->channel < -1)
-    st_verify_fail(v, op, "-1: not decided", "channel %d", l->channel);
+  if (l->channel < -1 || l->channels < 0)
+    st_verify_fail(v, op, "-1: not decided", "channel %d, %d channels",
+                   l->channel, l->channels);
 }
 
 /* Beats and frames of one output; *tokens that it pushes. */
@@ -401,8 +402,9 @@ static void check_store(StVerify *v, const StOp *op) {
     p = &v->m->arg.at[p->cache];
   check_strides(v, op, t, s->stride, s->layer_dim, -1, s->index.n,
                 allocated(v, p->rank, p->shape));
-  if (s->channel < -1)
-    st_verify_fail(v, op, "-1: not decided", "channel %d", s->channel);
+  if (s->channel < -1 || s->channels < 0)
+    st_verify_fail(v, op, "-1: not decided", "channel %d, %d channels",
+                   s->channel, s->channels);
 }
 
 void st_verify_stream_op(StVerify *v, const StOp *op) {

@@ -10,6 +10,10 @@ typedef struct {
   int64_t cycles;
 } Tensor;
 
+typedef struct {
+  int channel, channels; /* channels 0: not placed yet */
+} Place;
+
 static const StType *type_of(const StOp *op) {
   return op->kind == ST_OP_LOAD ? &op->result[0]->type : &op->operand[0]->type;
 }
@@ -59,31 +63,71 @@ static bool is_dealt(const StModule *m, const StOp *op, const bool *without) {
   return st_channels_tensor(m, op) >= 0 && !(without && without[op->id]);
 }
 
-/* channel[tensor] */
-static int *deal(StArena *a, const StModule *m, const StTarget *t, int first,
-                 const bool *without) {
-  int channels = t->memory.channels;
-  int n = m->arg.n + m->ret.n;
-  Tensor *all = ST_NEW_N(a, Tensor, n + 1);
-  int *channel = ST_NEW_N(a, int, n + 1);
-  int64_t *used = ST_NEW_N(a, int64_t, channels + 1);
-  for (int i = 0; i < n; i++)
-    all[i].tensor = i;
+/* Tensors that are caches and move anything. */
+static bool is_cache(const StModule *m, const Tensor *x) {
+  return x->tensor < m->arg.n && x->cycles > 0 &&
+         m->arg.at[x->tensor].role == ST_ROLE_CACHE;
+}
+
+static void measure(const StModule *m, const StTarget *t, const bool *without,
+                    Tensor *all) {
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
     if (is_dealt(m, op, without))
       all[st_channels_tensor(m, op)].cycles += cycles_of(m, t, op);
   }
-  qsort(all, (size_t)n, sizeof *all, by_time);
+}
+
+/* Channels for each cache: their part of the time of all, as far as one channel
+ * is left for the rest. */
+static int channels_of_cache(const StModule *m, const Tensor *all, int n,
+                             int channels) {
+  double caches = 0, sum = 0;
+  int count = 0;
   for (int i = 0; i < n; i++) {
+    sum += (double)all[i].cycles;
+    if (!is_cache(m, &all[i]))
+      continue;
+    caches += (double)all[i].cycles;
+    count++;
+  }
+  if (!count || (channels - 1) / count < 1)
+    return 0;
+  int each = (int)(channels * caches / sum / count);
+  int most = (channels - 1) / count;
+  return each < 1 ? 1 : each > most ? most : each;
+}
+
+/* Caches are spread over channels of their own; the others each get a channel
+ * of those that are left. */
+static Place *deal(StArena *a, const StModule *m, const StTarget *t, int first,
+                   const bool *without) {
+  int channels = t->memory.channels, n = m->arg.n + m->ret.n;
+  Tensor *all = ST_NEW_N(a, Tensor, n + 1);
+  Place *place = ST_NEW_N(a, Place, n + 1);
+  int64_t *used = ST_NEW_N(a, int64_t, channels + 1);
+  for (int i = 0; i < n; i++)
+    all[i].tensor = i;
+  measure(m, t, without, all);
+  int each = channels_of_cache(m, all, n, channels - first);
+  qsort(all, (size_t)n, sizeof *all, by_time);
+  for (int i = 0; i < n && each > 0; i++) {
+    if (!is_cache(m, &all[i]))
+      continue;
+    place[all[i].tensor] = (Place){first, each};
+    first += each;
+  }
+  for (int i = 0; i < n; i++) {
+    if (place[all[i].tensor].channels)
+      continue;
     int best = first;
     for (int c = first + 1; c < channels; c++)
       if (used[c] < used[best])
         best = c;
     used[best] += all[i].cycles;
-    channel[all[i].tensor] = best;
+    place[all[i].tensor] = (Place){best, 1};
   }
-  return channel;
+  return place;
 }
 
 void st_channels_deal(StModule *m, const StTarget *t, int first,
@@ -91,14 +135,19 @@ void st_channels_deal(StModule *m, const StTarget *t, int first,
   if (t->memory.channels == 0)
     return;
   StArena *scratch = st_arena_new();
-  const int *channel = deal(scratch, m, t, first, without);
+  const Place *place = deal(scratch, m, t, first, without);
   for (int i = 0; i < m->op.n; i++) {
     StOp *op = m->op.at[i];
-    int at = is_dealt(m, op, without) ? channel[st_channels_tensor(m, op)] : -1;
-    if (op->kind == ST_OP_LOAD)
-      op->u.load.channel = at;
-    else if (op->kind == ST_OP_STORE)
-      op->u.store.channel = at;
+    Place at = {-1, 1};
+    if (is_dealt(m, op, without))
+      at = place[st_channels_tensor(m, op)];
+    if (op->kind == ST_OP_LOAD) {
+      op->u.load.channel = at.channel;
+      op->u.load.channels = at.channels;
+    } else if (op->kind == ST_OP_STORE) {
+      op->u.store.channel = at.channel;
+      op->u.store.channels = at.channels;
+    }
   }
   st_arena_free(scratch);
 }

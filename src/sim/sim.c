@@ -155,14 +155,17 @@ static void count_traffic(StSim *s) {
     if (load && p->op->operand[0]->memory == ST_MEM_ROM)
       continue;
     int channel = load ? p->op->u.load.channel : p->op->u.store.channel;
-    if (channel < 0 || channel >= s->result.nchannels)
+    int channels = load ? p->op->u.load.channels : p->op->u.store.channels;
+    channels = channels > 1 ? channels : 1;
+    if (channel < 0 || channel + channels > s->result.nchannels) {
       channel = s->result.nchannels;
+      channels = 1;
+    }
     int stream = load ? p->out[0].stream : p->in[0].stream;
     int64_t bytes = (p->beats * s->net->stream[stream].bits + 7) / 8;
-    if (load)
-      s->result.read[channel] += bytes;
-    else
-      s->result.written[channel] += bytes;
+    int64_t *count = load ? s->result.read : s->result.written;
+    for (int c = 0; c < channels; c++)
+      count[channel + c] += bytes * (c + 1) / channels - bytes * c / channels;
   }
 }
 

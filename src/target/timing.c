@@ -1,6 +1,8 @@
 /* II and latency of every stream level op; doc/machine.md has the rules. */
 #include "target/timing.h"
 
+#include <math.h>
+
 #include "analysis/port.h"
 #include "ir/itensor.h"
 
@@ -32,24 +34,65 @@ int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op) {
   return (int)fold_ii(m, t, op);
 }
 
-static int channel_of(const StOp *op) {
-  if (op->kind == ST_OP_LOAD && op->operand[0]->memory != ST_MEM_ROM)
-    return op->u.load.channel;
-  return op->kind == ST_OP_STORE ? op->u.store.channel : -1;
+/* ---- transfers ------------------------------------------------------------
+ */
+
+/* A load or store of memory: its channels, and the bits of a step. */
+typedef struct {
+  int channel, channels; /* channel -1: none */
+  double token, all;     /* bits of a token, of all at the largest extents */
+} Transfer;
+
+static Transfer transfer_of(const StModule *m, const StOp *op) {
+  Transfer x = {.channel = -1, .channels = 1};
+  bool load = op->kind == ST_OP_LOAD;
+  if ((!load && op->kind != ST_OP_STORE) ||
+      (load && op->operand[0]->memory == ST_MEM_ROM))
+    return x;
+  const StType *type = load ? &op->result[0]->type : &op->operand[0]->type;
+  int channels = load ? op->u.load.channels : op->u.store.channels;
+  x.channel = load ? op->u.load.channel : op->u.store.channel;
+  x.channels = channels > 1 ? channels : 1;
+  x.token =
+      (double)(st_itensor_token(type->order) * st_dtype_bits(type->dtype));
+  x.all = x.token;
+  for (int i = 0; i < type->order->nloops; i++)
+    x.all *= (double)st_sym_max(type->order->loop[i].trip, m->ctx, m->chunk);
+  return x;
+}
+
+static bool meet(const Transfer *x, const Transfer *y) {
+  return x->channel >= 0 && y->channel >= 0 &&
+         x->channel < y->channel + y->channels &&
+         y->channel < x->channel + x->channels;
+}
+
+/* Share of its channels that a transfer has for good: by the bits of a step,
+ * but everyone has at least a sixteenth of what all would have. */
+static double share_of(const StModule *m, const Transfer *x) {
+  enum { LEAST = 16 };
+  double sum = 0, all = 0;
+  for (int i = 0; i < m->op.n; i++) {
+    Transfer y = transfer_of(m, m->op.at[i]);
+    sum += meet(x, &y) ? y.all : 0;
+  }
+  if (sum <= 0)
+    return 1;
+  for (int i = 0; i < m->op.n; i++) {
+    Transfer y = transfer_of(m, m->op.at[i]);
+    if (meet(x, &y))
+      all += fmax(y.all, sum / LEAST);
+  }
+  return fmax(x->all, sum / LEAST) / all;
 }
 
 static int transfer_ii(const StModule *m, const StTarget *t, const StOp *op) {
-  if (op->kind == ST_OP_LOAD && op->operand[0]->memory == ST_MEM_ROM)
+  Transfer x = transfer_of(m, op);
+  if (x.token <= 0 || t->memory.kind == ST_STORAGE_ONCHIP)
     return 1;
-  const StType *type =
-      op->kind == ST_OP_LOAD ? &op->result[0]->type : &op->operand[0]->type;
-  int64_t bits = st_itensor_token(type->order) * st_dtype_bits(type->dtype);
-  int channel = channel_of(op);
-  int64_t sharers = 0;
-  for (int i = 0; i < m->op.n; i++)
-    sharers += channel >= 0 && channel_of(m->op.at[i]) == channel;
-  return (int)(ceil_div(bits, st_target_channel_bits(t)) *
-               (sharers > 1 ? sharers : 1));
+  double rate = (double)st_target_channel_bits(t) * x.channels;
+  double share = x.channel < 0 ? 1 : share_of(m, &x);
+  return (int)fmax(1, ceil(x.token / rate / share * (1 - 1e-12)));
 }
 
 int st_timing_ii(const StModule *m, const StTarget *t, const StOp *op) {

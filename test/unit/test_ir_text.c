@@ -295,14 +295,15 @@ static void any_payload(StModule *m, uint64_t *seed, StOp *op) {
   case ST_OP_LOAD:
     op->u.load = (StLoad){(int)rnd(seed, 4) - 1, (int)rnd(seed, 4),
                           (int)rnd(seed, 4) - 1, any_ints(a, seed, out->rank),
-                          (int)rnd(seed, 4) - 1};
+                          (int)rnd(seed, 4) - 1, (int)rnd(seed, 4)};
     break;
   case ST_OP_BUNDLE:
     any_bundle(a, seed, op);
     break;
   case ST_OP_STORE:
     op->u.store = (StStore){any_list(a, seed), (int)rnd(seed, 4) - 1,
-                            any_ints(a, seed, in->rank), (int)rnd(seed, 4) - 1};
+                            any_ints(a, seed, in->rank), (int)rnd(seed, 4) - 1,
+                            (int)rnd(seed, 4)};
     break;
   case ST_OP_VIEW:
   case ST_OP_CARRY:

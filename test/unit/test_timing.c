@@ -128,6 +128,10 @@ static void test_transfers(void **state) {
   Fixture *f = *state;
   StOp *narrow = load_of(f->m, 8, 0); /* 256 of 425 bits a cycle */
   StOp *wide = load_of(f->m, 16, 1);  /* 512 */
+  StOp *spread = load_of(f->m, 32, 4); /* 1024 bits over two channels */
+  spread->u.load.channels = 2;
+  StOp *huge = load_of(f->m, 1024, 8);
+  StOp *tiny = load_of(f->m, 1, 8); /* a sixteenth at least */
   StOp *shared = load_of(f->m, 8, 2);
   StOp *sharing = load_of(f->m, 16, 2);
   StOp *undecided = load_of(f->m, 8, -1);
@@ -140,8 +144,11 @@ static void test_transfers(void **state) {
   st_pass_timing(f->m, f->t);
   assert_int_equal(narrow->ii, 1);
   assert_int_equal(wide->ii, 2);
+  assert_int_equal(spread->ii, 2);
+  assert_int_equal(huge->ii, 82); /* 77.1 cycles, 16 of 17 are its own */
+  assert_int_equal(tiny->ii, 2);
   assert_int_equal(shared->ii, 2);
-  assert_int_equal(sharing->ii, 4);
+  assert_int_equal(sharing->ii, 2); /* two thirds of it, as of the bits */
   assert_int_equal(undecided->ii, 1);
   assert_int_equal(other->ii, 1);
   assert_int_equal(rom->ii, 1);

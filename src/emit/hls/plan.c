@@ -236,10 +236,12 @@ static bool add_port(StHlsPlan *p, const StOp *op, int operand, StDiag *diag) {
   if (op->kind == ST_OP_STORE) {
     port.memory = store_memory(p, op, diag);
     port.channel = op->u.store.channel;
+    port.channels = op->u.store.channels;
   } else {
     port.memory =
         argument_memory(p, op, op->operand[operand]->def->u.index, diag);
     port.channel = op->kind == ST_OP_LOAD ? op->u.load.channel : -1;
+    port.channels = op->kind == ST_OP_LOAD ? op->u.load.channels : 1;
   }
   if (op->kind == ST_OP_BUNDLE) {
     port.channel = op->u.bundle.channel;
