@@ -18,6 +18,7 @@
 
 #include "analysis/process.h"
 #include "base/str.h"
+#include "pass/fifo_memory.h"
 #include "solve/schedule.h"
 
 enum {
@@ -41,6 +42,7 @@ typedef struct {
   int64_t *free;    /* [stream] depth without limits */
   int64_t *cap;     /* [stream] 0: none */
   StMemory *memory; /* [stream] */
+  StCost ops;       /* all that is no FIFO */
   StStr certificate;
   int stuck; /* a process that waited for itself, in stuck_step; -1 */
   Step stuck_step;
@@ -180,9 +182,11 @@ static bool size_steps(Sizing *s, int n, bool certify) {
  * before. False: some stream is slower now than the schedules assumed. */
 static bool choose_memories(Sizing *s) {
   bool settled = true;
+  StMemory *suits = ST_NEW_N(s->arena, StMemory, s->net->nstreams);
+  st_fifo_memories(s->target, s->net, s->ops, s->depth, suits);
   for (int i = 0; i < s->net->nstreams; i++) {
     StStream *x = &s->net->stream[i];
-    StMemory mem = st_target_fifo_memory(s->target, x->bits, s->depth[i]);
+    StMemory mem = suits[i];
     int latency = st_target_fifo_latency(s->target, mem);
     if (s->memory[i] != ST_MEM_AUTO && latency < x->fifo_latency)
       continue;
@@ -245,14 +249,16 @@ static int64_t depth_within(const Sizing *s, int stream, int64_t bits) {
 }
 
 /* Whether all memories fit the device with loads held back at `bits`. */
-static bool fits(const Sizing *s, StCost ops, int64_t bits) {
-  const StTarget *t = s->target;
-  for (int i = 0; i < s->net->nstreams; i++)
-    ops = st_cost_add(ops, st_target_fifo_cost(t, ST_MEM_AUTO,
-                                               s->net->stream[i].bits,
-                                               depth_within(s, i, bits)));
-  return ops.bram36 <= t->budget * t->device.bram36 &&
-         ops.uram <= t->budget * t->device.uram;
+static bool fits(const Sizing *s, int64_t bits) {
+  StArena *scratch = st_arena_new();
+  int n = s->net->nstreams;
+  int64_t *depth = ST_NEW_N(scratch, int64_t, n);
+  for (int i = 0; i < n; i++)
+    depth[i] = depth_within(s, i, bits);
+  bool ok = st_fifo_memories(s->target, s->net, s->ops, depth,
+                             ST_NEW_N(scratch, StMemory, n));
+  st_arena_free(scratch);
+  return ok;
 }
 
 /* Caps for the loads' streams, if they are needed. If nothing fits the loads
@@ -260,19 +266,15 @@ static bool fits(const Sizing *s, StCost ops, int64_t bits) {
 static void hold_back(Sizing *s) {
   memcpy(s->free, s->depth, (size_t)s->net->nstreams * sizeof *s->free);
   int64_t lo = 0, hi = 1;
-  StCost ops = {0};
-  for (int i = 0; i < s->module->op.n; i++)
-    ops = st_cost_add(
-        ops, st_target_op_cost(s->target, s->module, s->module->op.at[i]));
   for (int i = 0; i < s->net->nstreams; i++) {
     int64_t bits = s->depth[i] * s->net->stream[i].bits;
     hi = may_hold_back(s, i) && bits > hi ? bits : hi;
   }
-  if (fits(s, ops, hi))
+  if (fits(s, hi))
     return;
   while (lo + 1 < hi) {
     int64_t mid = lo + (hi - lo) / 2;
-    if (fits(s, ops, mid))
+    if (fits(s, mid))
       lo = mid;
     else
       hi = mid;
@@ -317,6 +319,8 @@ bool st_pass_size_fifos(StModule *m, const StPassContext *ctx) {
   s.free = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
   s.cap = ST_NEW_N(s.arena, int64_t, s.net->nstreams);
   s.memory = ST_NEW_N(s.arena, StMemory, s.net->nstreams);
+  for (int i = 0; i < m->op.n; i++)
+    s.ops = st_cost_add(s.ops, st_target_op_cost(s.target, m, m->op.at[i]));
   st_str_init(&s.certificate);
   choose_steps(&s);
   start_memories(&s);

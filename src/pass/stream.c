@@ -183,7 +183,15 @@ static StValue **copies(Stream *s, StValue *v, int n) {
   return copy;
 }
 
-/* One order that one or more ports want of v. */
+static StValue *convert(Stream *s, StValue *v, const StItensor *order) {
+  StOp *c = st_converter_new(s->m, v, order);
+  append(s, c);
+  return c->result[0];
+}
+
+/* One order that one or more ports want of v. What is streamed again has a
+ * converter for each port: of a common one the port that is behind would need
+ * all repetitions in its FIFO. */
 static void serve(Stream *s, StValue *v, Requests group) {
   int d;
   while ((d = find_part(v, &group.at[0].order)) >= 0) {
@@ -192,17 +200,18 @@ static void serve(Stream *s, StValue *v, Requests group) {
     for (int i = 0; i < group.n; i++)
       move_origin(&group.at[i], d, lo);
   }
-  if (!st_itensor_same(s->a, v->type.order, &group.at[0].order)) {
-    StOp *c = st_converter_new(s->m, v, &group.at[0].order);
-    append(s, c);
-    v = c->result[0];
-  }
+  bool same = st_itensor_same(s->a, v->type.order, &group.at[0].order);
+  bool again = !same && !st_itensor_is_once(&group.at[0].order);
+  if (!same && !again)
+    v = convert(s, v, &group.at[0].order);
   StValue **copy = copies(s, v, group.n);
   for (int i = 0; i < group.n; i++)
-    connect(&group.at[i], copy[i]);
+    connect(&group.at[i],
+            again ? convert(s, copy[i], &group.at[i].order) : copy[i]);
 }
 
-/* Requests that want the same are served by one filter and converter. */
+/* Requests that want the same are served by one filter and, unless it streams
+ * again, one converter. */
 static void distribute(Stream *s, StValue *v, Requests *all) {
   ST_VEC(Requests) groups = {0};
   for (int i = 0; i < all->n; i++) {
