@@ -9,6 +9,7 @@
 #include "driver/build.h"
 #include "driver/command.h"
 #include "driver/tally.h"
+#include "ir/itensor.h"
 
 static json_t *text_of(const char *s) { return s ? json_string(s) : json_null(); }
 
@@ -46,7 +47,7 @@ static json_t *streams(const StBuild *b) {
       json_array_append_new(
           list, json_pack("{s:i, s:s, s:I, s:I, s:s}", "id", v->id, "type",
                           type.data, "depth", (json_int_t)v->depth,
-                          "width_bits", (json_int_t)st_tally_width(v),
+                          "width_bits", (json_int_t)st_type_token_bits(&v->type),
                           "memory", st_memory_name(v->memory)));
       st_str_free(&type);
     }

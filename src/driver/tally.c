@@ -3,10 +3,6 @@
 
 #include "ir/itensor.h"
 
-int64_t st_tally_width(const StValue *v) {
-  return st_itensor_token(v->type.order) * st_dtype_bits(v->type.dtype);
-}
-
 int64_t st_tally_converter_bytes(const StOp *op) {
   const StConverter *c = &op->u.converter;
   return (c->banks * c->window * st_dtype_bits(op->result[0]->type.dtype) +
@@ -25,14 +21,14 @@ static int64_t live_elements(const StModule *m, const StOp *op, int r) {
 
 static void tally_stream(StTally *t, const StTarget *target,
                          const StValue *v) {
-  int64_t bits = v->depth * st_tally_width(v);
+  int64_t bits = v->depth * st_type_token_bits(&v->type);
   t->streams++;
   t->fifo_bits += bits;
   if (v->def->kind == ST_OP_LOAD || v->def->kind == ST_OP_BUNDLE)
     t->load_bits += bits;
   t->used = st_cost_add(t->used,
                         st_target_fifo_cost(target, v->memory,
-                                            st_tally_width(v), v->depth));
+                                            st_type_token_bits(&v->type), v->depth));
 }
 
 /* A kernel that computes: filters only choose what is read. */

@@ -19,7 +19,6 @@ typedef struct {
 
 StTally st_tally(const StModule *m, const StTarget *t);
 
-int64_t st_tally_width(const StValue *stream); /* bits of a token */
 int64_t st_tally_converter_bytes(const StOp *converter);
 
 #endif

@@ -138,6 +138,10 @@ int64_t st_itensor_token(const StItensor *x) {
   return n;
 }
 
+int64_t st_type_token_bits(const StType *t) {
+  return st_itensor_token(t->order) * st_dtype_bits(t->dtype);
+}
+
 int64_t st_itensor_tokens(const StItensor *x, int64_t P, int64_t T) {
   int64_t n = 1;
   for (int i = 0; i < x->nloops; i++)

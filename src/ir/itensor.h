@@ -20,6 +20,8 @@ StItensor st_itensor_row_major(StArena *a, const StType *t, int64_t width);
 
 /* Elements in a token. */
 int64_t st_itensor_token(const StItensor *x);
+/* Bits in a token of a stream of that type. */
+int64_t st_type_token_bits(const StType *t);
 /* Tokens in the whole stream of a step. */
 int64_t st_itensor_tokens(const StItensor *x, int64_t P, int64_t T);
 /* True if no loop streams again (every token visited once). */

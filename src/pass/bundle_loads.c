@@ -71,8 +71,7 @@ static bool is_parameter(const StModule *m, const StOp *op) {
 }
 
 static int64_t token_bits(const StOp *load) {
-  const StType *t = &load->result[0]->type;
-  return st_itensor_token(t->order) * st_dtype_bits(t->dtype);
+  return st_type_token_bits(&load->result[0]->type);
 }
 
 /* Fewest channels that a bundle has. */

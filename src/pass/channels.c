@@ -26,18 +26,14 @@ static int64_t tokens_of(const StModule *m, const StOp *op) {
   return tokens;
 }
 
-static int64_t token_bits(const StOp *op) {
-  const StType *t = type_of(op);
-  return st_itensor_token(t->order) * st_dtype_bits(t->dtype);
-}
-
 int64_t st_channels_bits(const StModule *m, const StOp *op) {
-  return tokens_of(m, op) * token_bits(op);
+  return tokens_of(m, op) * st_type_token_bits(type_of(op));
 }
 
 /* Cycles of a channel. */
 static int64_t cycles_of(const StModule *m, const StTarget *t, const StOp *op) {
-  int64_t each = (token_bits(op) - 1) / st_target_channel_bits(t) + 1;
+  int64_t bits = st_type_token_bits(type_of(op));
+  int64_t each = (bits - 1) / st_target_channel_bits(t) + 1;
   return tokens_of(m, op) * each;
 }
 

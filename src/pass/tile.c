@@ -11,9 +11,8 @@
  * Lanes are what an op needs to keep its time (tile_budget.c), from constant
  * dims, never from a guarded dim or the iteration of a repeat, whose loop is
  * the outermost. Of several factors on these times the fastest whose lanes fit
- * the target are taken. Every
- * schedule is legal; the choice only costs time and memory (`stream` converts
- * where orders differ). */
+ * the target are taken. Every schedule is legal; the choice only costs time
+ * and memory (`stream` converts where orders differ). */
 #include "pass/tile.h"
 
 #include <math.h>

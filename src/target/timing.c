@@ -34,8 +34,7 @@ int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op) {
   return (int)fold_ii(m, t, op);
 }
 
-/* ---- transfers ------------------------------------------------------------
- */
+/* ---- transfers ---------------------------------------------------------- */
 
 /* A load or store of memory: its channels, and the bits of a step. */
 typedef struct {
@@ -53,8 +52,7 @@ static Transfer transfer_of(const StModule *m, const StOp *op) {
   int channels = load ? op->u.load.channels : op->u.store.channels;
   x.channel = load ? op->u.load.channel : op->u.store.channel;
   x.channels = channels > 1 ? channels : 1;
-  x.token =
-      (double)(st_itensor_token(type->order) * st_dtype_bits(type->dtype));
+  x.token = (double)st_type_token_bits(type);
   x.all = x.token;
   for (int i = 0; i < type->order->nloops; i++)
     x.all *= (double)st_sym_max(type->order->loop[i].trip, m->ctx, m->chunk);
@@ -112,11 +110,10 @@ bool st_timing_bundle_fits(const StTarget *t, const StOp *op) {
     double bits = 0; /* of the first frame of part i */
     for (int k = 0; k < op->nresults; k++) {
       const StBundlePart *y = &b->part[k];
-      const StType *type = &op->result[k]->type;
       if (y->base == x->base && y->first * y->slots <= at &&
           at < y->last * y->slots)
-        bits += (double)y->per_frame * (double)st_itensor_token(type->order) *
-                st_dtype_bits(type->dtype);
+        bits += (double)y->per_frame *
+                (double)st_type_token_bits(&op->result[k]->type);
     }
     if (bits > (double)x->slots * a_beat)
       return false;
