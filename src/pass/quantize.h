@@ -1,9 +1,11 @@
-/* What the two halves of quantize share: which products are taken
- * (quantize_find.c), and what is made of them (quantize.c). */
+/* What the parts of quantize share: which products are taken
+ * (quantize_find.c), their ops (quantize_product.c), and what becomes of
+ * parameters (quantize.c). */
 #ifndef ST_PASS_QUANTIZE_H
 #define ST_PASS_QUANTIZE_H
 
 #include "pass/pass.h"
+#include "pass/writer.h"
 
 /* A value whose elements are elements of a parameter: dim[j] is the data dim
  * of the value that walks dim j of the parameter, -1 if that has one
@@ -53,5 +55,34 @@ typedef struct {
 void st_quant_find(StQuantFind *f);
 /* The argument that the value comes from if that is quantised, else -1. */
 int st_quant_takes(const StQuantFind *f, const StValue *v);
+
+/* A tensor of `rank` dims in integers: codes [dims but the axis.., groups,
+ * elements of a group] and scales [dims but the axis.., groups]. */
+typedef struct {
+  StValue *codes, *scales;
+  int rank, axis;
+  int64_t group;
+} StQuantForm;
+
+/* What x [.., k, ..] was quantised to along its dim `axis`: codes
+ * [.., groups, elements, ..] and scales [.., groups, ..], f32. */
+typedef struct {
+  StValue *x;
+  int axis;
+  int64_t group;
+  StValue *q, *scale;
+} StQuantRows;
+
+typedef struct {
+  StWriter w;
+  int bits;                 /* of codes of rows */
+  ST_VEC(StQuantRows) done; /* shared by all products of x */
+} StQuantWriter;
+
+StQuantRows st_quant_rows(StQuantWriter *q, const StOp *like, StValue *x,
+                          int axis, int64_t group);
+/* The product `op` in integers; its result becomes that of the last op. */
+void st_quant_product(StQuantWriter *q, StOp *op, const StProduct *p,
+                      const StQuantForm *f);
 
 #endif
