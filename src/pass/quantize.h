@@ -1,28 +1,44 @@
 /* What the parts of quantize share: which products are taken
- * (quantize_find.c), their ops (quantize_product.c), and what becomes of
- * parameters (quantize.c). */
+ * (quantize_origin.c, quantize_find.c), their ops (quantize_product.c), and
+ * what becomes of parameters (quantize.c). */
 #ifndef ST_PASS_QUANTIZE_H
 #define ST_PASS_QUANTIZE_H
 
 #include "pass/pass.h"
 #include "pass/writer.h"
 
-/* A value whose elements are elements of a parameter: dim[j] is the data dim
- * of the value that walks dim j of the parameter, -1 if that has one
- * position. */
+/* A value whose elements are elements of another, the root: dim[j] is the data
+ * dim of the value that walks dim j of the root, -1 if that has one position.
+ */
 typedef struct {
-  StOp *arg;
+  StValue *root;
   const int *dim;
 } StOrigin;
 
-/* sum over nest dim k of x[.., k, ..] * w[.., k, ..]; w a parameter. */
+/* sum over nest dim k of x[.., k, ..] * w[.., k, ..]; w comes from a root. */
 typedef struct {
   int x, w;        /* operands */
   int k;           /* nest dim */
   int x_axis;      /* data dim of x that k walks */
-  const int *walk; /* [rank of the parameter] nest dim of each of its dims, -1:
-                      one position */
+  int axis;        /* dim of the root that k walks */
+  const int *walk; /* [rank of the root] nest dim of each of its dims, -1: one
+                      position */
 } StProduct;
+
+/* The dim that the access is, without an offset; -1: none. */
+int st_plain_dim(const StAffine *e);
+/* No access has a guard. */
+bool st_is_plain(const StNest *n, int noperands, int nresults);
+
+/* v as its own root. */
+const StOrigin *st_origin_root(StArena *a, StValue *v);
+/* Of the result of `op`, whose operand has the origin `from`; NULL: op is no
+ * move or view, or mixes dims. */
+const StOrigin *st_origin_moved(StArena *a, const StOrigin *from,
+                                const StOp *op);
+/* `op` as a product of which one factor has an origin [value id]; or NULL. */
+StProduct *st_product_find(StArena *a, const StOrigin *const *origin,
+                           const StOp *op);
 
 /* Rows of a parameter looked up by data: extract table[.., d]. */
 typedef struct {
