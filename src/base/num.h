@@ -722,6 +722,25 @@ static inline void st_num_mac_n(float *r, const float *a, const float *b,
     r[i] = st_num_add(r[i], st_num_mul(a[i], b[i]));
 }
 
+/* r[i] = from_i32(a[i]); r[i] = from_f16(h[i]) */
+static inline void st_num_from_i32_n(float *r, const int32_t *a, int n) {
+  int i;
+  for (i = 0; i < n; i++)
+    r[i] = (float)a[i];
+}
+
+static inline void st_num_from_f16_n(float *r, const uint16_t *h, int n) {
+  int i;
+  for (i = 0; i < n; i++) {
+    uint32_t m = h[i] & 0x7fffu, sign = (uint32_t)(h[i] & 0x8000u) << 16;
+    uint32_t normal = (m << 13) + (112u << 23);
+    uint32_t small = st_num_bits((float)(int32_t)m * (1.0f / (1 << 24)));
+    uint32_t u = sign | (m < 0x400u ? small : normal);
+    u = m >= 0x7c00u ? sign | ST_NUM_INF : u;
+    r[i] = st_num_float(m > 0x7c00u ? ST_NUM_NAN : u);
+  }
+}
+
 /* Sum of v[0 .. n), n > 0, by a balanced tree: neighbours pairwise, an odd last
  * one is carried up. v is overwritten. */
 static inline float st_num_tree(float *v, int n) {

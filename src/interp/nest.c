@@ -257,30 +257,22 @@ static bool is_on(const StNestEval *e, const Port *p, int i) {
 
 static void fetch(const StNestEval *e, Step *s) {
   const Port *p = &e->in[s->e->operand];
-  size_t bytes = (size_t)st_slot_bytes(s->e->dtype);
-  char *from = p->tensor->slots;
-  int64_t at = moved(e, &p->at);
-  bool all = p->guard < 0;
+  int64_t bytes = st_slot_bytes(s->e->dtype);
+  char *from = (char *)p->tensor->slots + moved(e, &p->at) * bytes;
+  char *to = s->own;
   s->at = s->own;
   if (p->dense && is_on(e, p, 0)) {
-    s->at = from + (size_t)(p->element[0] + at) * bytes;
+    s->at = from + p->element[0] * bytes;
     return;
   }
-  if (!all)
-    memset(s->own, 0, bytes * (size_t)e->points);
-  if (bytes == 4) {
-    float *to = s->own;
-    const float *f = p->tensor->slots;
-    for (int i = 0; i < e->points; i++)
-      if (all || is_on(e, p, i))
-        to[i] = f[p->element[i] + at];
-  } else {
-    int64_t *to = s->own;
-    const int64_t *f = p->tensor->slots;
-    for (int i = 0; i < e->points; i++)
-      if (all || is_on(e, p, i))
-        to[i] = f[p->element[i] + at];
+  if (p->guard < 0) {
+    st_slots_pick((int)bytes, e->points, p->element, from, to);
+    return;
   }
+  memset(to, 0, (size_t)(bytes * e->points));
+  for (int i = 0; i < e->points; i++)
+    if (is_on(e, p, i))
+      st_slots_pick((int)bytes, 1, &p->element[i], from, to + i * bytes);
 }
 
 static void look_up(const StNestEval *e, Step *s) {

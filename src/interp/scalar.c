@@ -5,13 +5,28 @@
 
 #include "base/num.h"
 
+/* Slots of one type or another. */
 typedef union {
   float *f;
-  int64_t *i;
+  int8_t *i8;
+  int16_t *i16;
+  int32_t *i32;
+  int64_t *i64;
   void *any;
 } Slots;
 
-int st_slot_bytes(StDtype t) { return st_dtype_is_float(t) ? 4 : 8; }
+int st_slot_bytes(StDtype t) {
+  return st_dtype_is_float(t) ? 4 : st_dtype_bytes(t);
+}
+
+/* One statement for n slots, and return: the operator is chosen outside the
+ * loop. Operands lie apart or are the same, so that several slots can be taken
+ * at a time. */
+#define EACH(to, value)                                                        \
+  do {                                                                         \
+    _Pragma("omp simd") for (int i = 0; i < n; i++)(to)[i] = (value);          \
+    return;                                                                    \
+  } while (0)
 
 /* ---- memory ------------------------------------------------------------ */
 
@@ -35,57 +50,64 @@ static float load_float(StDtype t, const char *p) {
   }
 }
 
-static int64_t load_int(StDtype t, const char *p) {
-  int64_t v = 0;
-  int bytes = (int)st_dtype_bytes(t);
-  memcpy(&v, p, (size_t)bytes);
+/* Bytes that hold a narrower integer are not trusted to be sign-extended. */
+static void read_ints(StDtype t, const int8_t *p, Slots r, int n) {
   if (t == ST_I1)
-    return v & 1;
-  return st_num_wrap(v, st_dtype_bits(t));
+    EACH(r.i8, p[i] & 1);
+  if (t == ST_I4)
+    EACH(r.i8, (int8_t)st_num_wrap(p[i], 4));
+  memcpy(r.any, p, (size_t)n * (size_t)st_dtype_bytes(t));
 }
 
 void st_slots_read(StDtype t, const void *memory, int64_t n, void *slots) {
+  Slots r = {.any = slots};
   const char *p = memory;
-  size_t bytes = (size_t)st_dtype_bytes(t);
-  if (t == ST_F32) {
+  if (!st_dtype_is_float(t))
+    read_ints(t, memory, r, (int)n);
+  else if (t == ST_F32)
     memcpy(slots, memory, (size_t)n * 4);
-    return;
-  }
-  for (int64_t i = 0; i < n; i++)
-    if (st_dtype_is_float(t))
-      ((float *)slots)[i] = load_float(t, p + (size_t)i * bytes);
-    else
-      ((int64_t *)slots)[i] = load_int(t, p + (size_t)i * bytes);
+  else if (t == ST_F16)
+    st_num_from_f16_n(r.f, memory, (int)n);
+  else
+    for (int64_t i = 0; i < n; i++, p += st_dtype_bytes(t))
+      r.f[i] = load_float(t, p);
 }
 
 void st_slots_write(StDtype t, const void *slots, int64_t n, void *memory) {
   char *p = memory;
   size_t bytes = (size_t)st_dtype_bytes(t);
+  if (t == ST_F32 || !st_dtype_is_float(t)) {
+    memcpy(memory, slots, (size_t)n * bytes);
+    return;
+  }
   for (int64_t i = 0; i < n; i++, p += bytes) {
-    if (t == ST_F16 || t == ST_BF16) {
-      float f = ((const float *)slots)[i];
-      uint16_t h = t == ST_F16 ? st_num_to_f16(f) : st_num_to_bf16(f);
-      memcpy(p, &h, 2);
-    } else if (t == ST_F64) {
-      double d = (double)((const float *)slots)[i];
+    float f = ((const float *)slots)[i];
+    uint16_t h = t == ST_F16 ? st_num_to_f16(f) : st_num_to_bf16(f);
+    double d = (double)f;
+    if (t == ST_F64)
       memcpy(p, &d, 8);
-    } else if (t == ST_F32) {
-      memcpy(p, (const float *)slots + i, 4);
-    } else {
-      memcpy(p, (const int64_t *)slots + i, bytes);
-    }
+    else
+      memcpy(p, &h, 2);
   }
 }
 
-/* ---- operators --------------------------------------------------------- */
+#define PICK(type)                                                             \
+  for (int64_t i = 0; i < n; i++)                                              \
+  ((type *)to)[i] = ((const type *)from)[element[i]]
 
-/* One statement for n slots: the operator is chosen outside the loop. */
-#define EACH(to, value)                                                        \
-  do {                                                                         \
-    for (int i = 0; i < n; i++)                                                \
-      (to)[i] = (value);                                                       \
-    return;                                                                    \
-  } while (0)
+void st_slots_pick(int bytes, int64_t n, const int64_t *element,
+                   const void *from, void *to) {
+  if (bytes == 1)
+    PICK(uint8_t);
+  else if (bytes == 2)
+    PICK(uint16_t);
+  else if (bytes == 4)
+    PICK(uint32_t);
+  else
+    PICK(uint64_t);
+}
+
+/* ---- operators --------------------------------------------------------- */
 
 /* f16 and bf16 values stay values of their type. */
 static void narrow(StDtype t, float *r, int n) {
@@ -95,74 +117,37 @@ static void narrow(StDtype t, float *r, int n) {
     EACH(r, st_num_from_bf16(st_num_to_bf16(r[i])));
 }
 
-static int64_t wrap(StDtype t, int64_t v) {
-  return t == ST_I1 ? v & 1 : st_num_wrap(v, st_dtype_bits(t));
-}
-
 static void compare_float(StPredicate p, const float *a, const float *b,
-                          int64_t *r, int n) {
+                          int8_t *r, int n) {
   switch ((int)p) {
   case ST_P_OEQ:
-    EACH(r, st_num_oeq(a[i], b[i]));
+    EACH(r, (int8_t)st_num_oeq(a[i], b[i]));
   case ST_P_OGT:
-    EACH(r, st_num_ogt(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ogt(a[i], b[i]));
   case ST_P_OGE:
-    EACH(r, st_num_oge(a[i], b[i]));
+    EACH(r, (int8_t)st_num_oge(a[i], b[i]));
   case ST_P_OLT:
-    EACH(r, st_num_olt(a[i], b[i]));
+    EACH(r, (int8_t)st_num_olt(a[i], b[i]));
   case ST_P_OLE:
-    EACH(r, st_num_ole(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ole(a[i], b[i]));
   case ST_P_ONE:
-    EACH(r, st_num_one(a[i], b[i]));
+    EACH(r, (int8_t)st_num_one(a[i], b[i]));
   case ST_P_ORD:
-    EACH(r, st_num_ord(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ord(a[i], b[i]));
   case ST_P_UEQ:
-    EACH(r, st_num_ueq(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ueq(a[i], b[i]));
   case ST_P_UGT:
-    EACH(r, st_num_ugt(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ugt(a[i], b[i]));
   case ST_P_UGE:
-    EACH(r, st_num_uge(a[i], b[i]));
+    EACH(r, (int8_t)st_num_uge(a[i], b[i]));
   case ST_P_ULT:
-    EACH(r, st_num_ult(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ult(a[i], b[i]));
   case ST_P_ULE:
-    EACH(r, st_num_ule(a[i], b[i]));
+    EACH(r, (int8_t)st_num_ule(a[i], b[i]));
   case ST_P_UNE:
-    EACH(r, st_num_une(a[i], b[i]));
+    EACH(r, (int8_t)st_num_une(a[i], b[i]));
   default:
-    EACH(r, st_num_uno(a[i], b[i]));
-  }
-}
-
-/* Signed, a true i1 is -1. Unsigned order is that of the sign-extended values
- * taken as 64 bits. */
-static void compare_int(StPredicate p, StDtype t, const int64_t *a,
-                        const int64_t *b, int64_t *r, int n) {
-  if (t == ST_I1 && p >= ST_P_SLT && p <= ST_P_SGE) {
-    const int64_t *x = a;
-    a = b;
-    b = x;
-  }
-  switch ((int)p) {
-  case ST_P_EQ:
-    EACH(r, a[i] == b[i]);
-  case ST_P_NE:
-    EACH(r, a[i] != b[i]);
-  case ST_P_SLT:
-    EACH(r, a[i] < b[i]);
-  case ST_P_SLE:
-    EACH(r, a[i] <= b[i]);
-  case ST_P_SGT:
-    EACH(r, a[i] > b[i]);
-  case ST_P_SGE:
-    EACH(r, a[i] >= b[i]);
-  case ST_P_IULT:
-    EACH(r, (uint64_t)a[i] < (uint64_t)b[i]);
-  case ST_P_IULE:
-    EACH(r, (uint64_t)a[i] <= (uint64_t)b[i]);
-  case ST_P_IUGT:
-    EACH(r, (uint64_t)a[i] > (uint64_t)b[i]);
-  default:
-    EACH(r, (uint64_t)a[i] >= (uint64_t)b[i]);
+    EACH(r, (int8_t)st_num_uno(a[i], b[i]));
   }
 }
 
@@ -225,76 +210,84 @@ static void binary_float(StScalarKind k, const float *a, const float *b,
   }
 }
 
-/* Two's complement, without the wrap of i1. */
-static void binary_int(StScalarKind k, int w, const int64_t *a,
-                       const int64_t *b, int64_t *r, int n) {
-  switch ((int)k) {
-  case ST_X_ADDI:
-    EACH(r, st_num_iadd(a[i], b[i], w));
-  case ST_X_SUBI:
-    EACH(r, st_num_isub(a[i], b[i], w));
-  case ST_X_MULI:
-    EACH(r, st_num_imul(a[i], b[i], w));
-  case ST_X_DIVSI:
-    EACH(r, st_num_idiv(a[i], b[i], w));
-  case ST_X_REMSI:
-    EACH(r, st_num_irem(a[i], b[i]));
-  case ST_X_MAXSI:
-    EACH(r, a[i] > b[i] ? a[i] : b[i]);
-  case ST_X_MINSI:
-    EACH(r, a[i] < b[i] ? a[i] : b[i]);
-  case ST_X_ANDI:
-    EACH(r, a[i] & b[i]);
-  case ST_X_ORI:
-    EACH(r, a[i] | b[i]);
-  default:
-    EACH(r, a[i] ^ b[i]);
-  }
-}
-
-/* An i1 is 0 or -1 as a number of one bit, and held as 0 or 1. */
-static void binary_bit(StScalarKind k, const int64_t *a, const int64_t *b,
-                       int64_t *r, int n) {
-  for (int i = 0; i < n; i++) {
-    int64_t x = -a[i], y = -b[i], z;
-    binary_int(k, 1, &x, &y, &z, 1);
-    r[i] = z & 1;
-  }
-}
-
 /* To w bits, saturating. */
 static int64_t saturate(int64_t v, int w) {
   int64_t most = (int64_t)(UINT64_MAX >> 1) >> (64 - w);
   return v > most ? most : v < -most - 1 ? -most - 1 : v;
 }
 
-static void convert(const StExpr *e, StDtype from, Slots a, Slots r, int n) {
-  StDtype to = e->dtype;
-  int w = st_dtype_bits(from);
-  int64_t sign = from == ST_I1 ? -1 : 1;
-  switch ((int)e->kind) {
-  case ST_X_SITOFP:
-    EACH(r.f, st_num_from_i64(sign * a.i[i]));
-  case ST_X_UITOFP:
-    EACH(r.f, st_num_from_i64((int64_t)st_num_unsigned(a.i[i], w)));
-  case ST_X_FPTOSI:
-    EACH(r.i, wrap(to, saturate(st_num_to_i64(a.f[i]), st_dtype_bits(to))));
-  case ST_X_EXTSI:
-    EACH(r.i, wrap(to, sign * a.i[i]));
-  case ST_X_EXTUI:
-    EACH(r.i, wrap(to, (int64_t)st_num_unsigned(a.i[i], w)));
-  case ST_X_TRUNCI:
-    EACH(r.i, wrap(to, a.i[i]));
-  default: /* EXTF, TRUNCF */
-    memmove(r.f, a.f, (size_t)n * sizeof *r.f);
+/* The operators on slots of one width. */
+typedef struct {
+  void (*compare)(StPredicate p, Slots a, Slots b, int8_t *r, int n);
+  void (*binary)(StScalarKind k, int w, Slots a, Slots b, Slots r, int n);
+  void (*resize)(StDtype from, StDtype to, bool is_signed, Slots a, Slots r,
+                 int n);
+  void (*to_float)(StDtype from, bool is_signed, Slots a, float *r, int n);
+  void (*from_float)(StDtype to, const float *a, Slots r, int n);
+  void (*choose)(const int8_t *c, Slots a, Slots b, Slots r, int n);
+} Integers;
+
+#define WIDTH 8
+#include "interp/scalar_int.h"
+#define WIDTH 16
+#include "interp/scalar_int.h"
+#define WIDTH 32
+#include "interp/scalar_int.h"
+#define WIDTH 64
+#include "interp/scalar_int.h"
+
+static const Integers *integers(int slot_bytes) {
+  switch (slot_bytes) {
+  case 1:
+    return &integers_8;
+  case 2:
+    return &integers_16;
+  case 4:
+    return &integers_32;
+  default:
+    return &integers_64;
   }
 }
 
-static void choose(StDtype t, const int64_t *c, Slots a, Slots b, Slots r,
-                   int n) {
-  if (st_dtype_is_float(t))
-    EACH(r.f, c[i] & 1 ? a.f[i] : b.f[i]);
-  EACH(r.i, c[i] & 1 ? a.i[i] : b.i[i]);
+/* Signed, a true i1 is -1. */
+static void compare_int(StPredicate p, StDtype t, Slots a, Slots b, int8_t *r,
+                        int n) {
+  if (t == ST_I1 && p >= ST_P_SLT && p <= ST_P_SGE) {
+    Slots x = a;
+    a = b;
+    b = x;
+  }
+  integers(st_slot_bytes(t))->compare(p, a, b, r, n);
+}
+
+/* An i1 is 0 or -1 as a number of one bit, and held as 0 or 1. */
+static void binary_bit(StScalarKind k, const int8_t *a, const int8_t *b,
+                       int8_t *r, int n) {
+  for (int i = 0; i < n; i++) {
+    int8_t x = (int8_t)-a[i], y = (int8_t)-b[i], z;
+    wrapped_8(k, 1, &x, &y, &z, 1);
+    r[i] = z & 1;
+  }
+}
+
+static void convert(const StExpr *e, StDtype from, Slots a, Slots r, int n) {
+  const Integers *of = integers(st_slot_bytes(from));
+  switch ((int)e->kind) {
+  case ST_X_SITOFP:
+  case ST_X_UITOFP:
+    of->to_float(from, e->kind == ST_X_SITOFP, a, r.f, n);
+    return;
+  case ST_X_FPTOSI:
+    integers(st_slot_bytes(e->dtype))->from_float(e->dtype, a.f, r, n);
+    return;
+  case ST_X_EXTSI:
+  case ST_X_EXTUI:
+  case ST_X_TRUNCI:
+    of->resize(from, e->dtype, e->kind != ST_X_EXTUI, a, r, n);
+    return;
+  default: /* EXTF, TRUNCF */
+    memmove(r.f, a.f, (size_t)n * sizeof *r.f);
+  }
 }
 
 /* r = e(a, b, c) in n lanes; type0 is a's type. */
@@ -302,13 +295,13 @@ static void apply(const StExpr *e, StDtype type0, Slots a, Slots b, Slots c,
                   Slots r, int n) {
   switch ((int)e->kind) {
   case ST_X_CMPF:
-    compare_float(e->pred, a.f, b.f, r.i, n);
+    compare_float(e->pred, a.f, b.f, r.i8, n);
     return;
   case ST_X_CMPI:
-    compare_int(e->pred, type0, a.i, b.i, r.i, n);
+    compare_int(e->pred, type0, a, b, r.i8, n);
     return;
   case ST_X_SELECT:
-    choose(e->dtype, a.i, b, c, r, n);
+    integers(st_slot_bytes(e->dtype))->choose(a.i8, b, c, r, n);
     return;
   case ST_X_SITOFP:
   case ST_X_UITOFP:
@@ -321,10 +314,11 @@ static void apply(const StExpr *e, StDtype type0, Slots a, Slots b, Slots c,
     convert(e, type0, a, r, n);
     break;
   default:
-    if (!st_dtype_is_float(e->dtype) && e->dtype != ST_I1)
-      binary_int(e->kind, st_dtype_bits(e->dtype), a.i, b.i, r.i, n);
-    else if (e->dtype == ST_I1)
-      binary_bit(e->kind, a.i, b.i, r.i, n);
+    if (e->dtype == ST_I1)
+      binary_bit(e->kind, a.i8, b.i8, r.i8, n);
+    else if (!st_dtype_is_float(e->dtype))
+      integers(st_slot_bytes(e->dtype))
+          ->binary(e->kind, st_dtype_bits(e->dtype), a, b, r, n);
     else if (b.any)
       binary_float(e->kind, a.f, b.f, r.f, n);
     else

@@ -255,6 +255,22 @@ void st_kernel_run_start(StKernelRun *r, int64_t P, int64_t T) {
   }
 }
 
+/* STATEMENT(type) for slots of so many bytes. */
+#define BY_SIZE(bytes, STATEMENT)                                              \
+  switch (bytes) {                                                             \
+  case 1:                                                                      \
+    STATEMENT(uint8_t);                                                        \
+    break;                                                                     \
+  case 2:                                                                      \
+    STATEMENT(uint16_t);                                                       \
+    break;                                                                     \
+  case 4:                                                                      \
+    STATEMENT(uint32_t);                                                       \
+    break;                                                                     \
+  default:                                                                     \
+    STATEMENT(uint64_t);                                                       \
+  }
+
 /* ---- inputs ------------------------------------------------------------- */
 
 /* Beats from `beat` on, at most k, in which the port's guard keeps its state;
@@ -289,10 +305,7 @@ static int64_t guard_span(const StKernelRun *r, const StPortInfo *port,
 /* Rows of lanes from k tokens. */
 static void spread(void *to, const void *from, const StPortInfo *port,
                    int bytes, int64_t k) {
-  if (bytes == 4)
-    SPREAD(uint32_t);
-  else
-    SPREAD(uint64_t);
+  BY_SIZE(bytes, SPREAD)
 }
 
 static void repeat_row(uint8_t *to, const uint8_t *row, size_t bytes,
@@ -362,10 +375,7 @@ void st_kernel_run_beats(StKernelRun *r, StValues *v, const StWalker *at,
 /* k tokens from rows of `width` elements. */
 static void collect(void *to, const void *from, const Output *o, int width,
                     int64_t k) {
-  if (o->bytes == 4)
-    COLLECT(uint32_t);
-  else
-    COLLECT(uint64_t);
+  BY_SIZE(o->bytes, COLLECT)
 }
 
 /* Tokens of k beats from `beat` on, as far as the guard holds. */
@@ -413,10 +423,7 @@ static const uint8_t *reduce_lanes(const StKernelRun *r, const Output *o,
   const int64_t par_lanes = r->info.par_lanes;
   if (r->info.red_lanes == 1)
     return o->rows;
-  if (o->bytes == 4)
-    TRANSPOSE(uint32_t);
-  else
-    TRANSPOSE(uint64_t);
+  BY_SIZE(o->bytes, TRANSPOSE)
   fold_tree(o, o->tree, r->info.red_lanes, k * par_lanes, k * par_lanes);
   return o->tree;
 }

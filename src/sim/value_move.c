@@ -100,28 +100,7 @@ static void cursor_advance(Cursor *c, int64_t k) {
 
 /* ---- copying ------------------------------------------------------------ */
 
-/* Elements of a token: offsets on the side of memory only. */
-static void gather_elements(void *to, const void *from, const int64_t *offset,
-                            int64_t n, int size) {
-  switch (size) {
-  case 1:
-    for (int64_t i = 0; i < n; i++)
-      ((uint8_t *)to)[i] = ((const uint8_t *)from)[offset[i]];
-    break;
-  case 2:
-    for (int64_t i = 0; i < n; i++)
-      ((uint16_t *)to)[i] = ((const uint16_t *)from)[offset[i]];
-    break;
-  case 4:
-    for (int64_t i = 0; i < n; i++)
-      ((uint32_t *)to)[i] = ((const uint32_t *)from)[offset[i]];
-    break;
-  default:
-    for (int64_t i = 0; i < n; i++)
-      ((uint64_t *)to)[i] = ((const uint64_t *)from)[offset[i]];
-  }
-}
-
+/* Elements of a token to offsets in memory. */
 static void scatter_elements(void *to, const void *from, const int64_t *offset,
                              int64_t n, int size) {
   switch (size) {
@@ -162,7 +141,7 @@ static void read_tokens(const StMover *m, uint8_t *to, const uint8_t *memory,
     }
     if (!m->dense) {
       uint8_t *row = m->plain ? to : m->raw;
-      gather_elements(row, from, m->offset, m->count, m->size);
+      st_slots_pick(m->size, m->count, m->offset, from, row);
       from = row;
     }
     if (!m->plain)
@@ -235,7 +214,7 @@ StMover *st_mover_transfer(StArena *a, const StModule *module,
   StMover *m = mover_new(a, p, t.dtype, t.order);
   m->transfer = t;
   m->size = (int)st_dtype_bytes(t.dtype);
-  m->plain = t.dtype == ST_F32 || t.dtype == ST_I64;
+  m->plain = m->size == m->slot && t.dtype != ST_I1 && t.dtype != ST_I4;
   m->count = t.token;
   m->offset = t.offset;
   m->dense = t.dense;

@@ -565,6 +565,28 @@ static void test_vectors(void **state) {
       check_vectors(n, rare, &seed);
 }
 
+/* Conversions of arrays give the bits of the single ones. */
+static void test_vector_conversions(void **state) {
+  enum { N = 0x10000 };
+  static uint16_t half[N];
+  static int32_t word[N];
+  static float r[N];
+  uint64_t seed = 12;
+  (void)state;
+  for (int i = 0; i < N; i++) {
+    half[i] = (uint16_t)i;
+    word[i] = (int32_t)(draw(&seed) >> (draw(&seed) & 31));
+  }
+  st_num_from_f16_n(r, half, N);
+  for (int i = 0; i < N; i++)
+    expect("from_f16_n", half[i], 0, r[i],
+           st_num_bits(st_num_from_f16(half[i])));
+  st_num_from_i32_n(r, word, N);
+  for (int i = 0; i < N; i++)
+    expect("from_i32_n", (uint32_t)word[i], 0, r[i],
+           st_num_bits(st_num_from_i32(word[i])));
+}
+
 /* 3 and 5 bits against arithmetic that cannot overflow, 64 at the edges. */
 static void check_integers(int64_t a, int64_t b, int w) {
   int64_t span = (int64_t)1 << w, sums[3] = {a + b, a - b, a * b}, got[3];
@@ -635,6 +657,7 @@ int main(void) {
       cmocka_unit_test(test_f16),
       cmocka_unit_test(test_bf16),
       cmocka_unit_test(test_vectors),
+      cmocka_unit_test(test_vector_conversions),
       cmocka_unit_test(test_integers),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
