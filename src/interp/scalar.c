@@ -55,7 +55,7 @@ static void read_ints(StDtype t, const int8_t *p, Slots r, int n) {
   if (t == ST_I1)
     EACH(r.i8, p[i] & 1);
   if (t == ST_I4)
-    EACH(r.i8, (int8_t)st_num_wrap(p[i], 4));
+    EACH(r.i8, (int8_t)(((p[i] & 15) ^ 8) - 8)); /* wraps to 4 bits */
   memcpy(r.any, p, (size_t)n * (size_t)st_dtype_bytes(t));
 }
 

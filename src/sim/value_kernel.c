@@ -12,6 +12,7 @@
 
 #include "analysis/port.h"
 #include "interp/scalar.h"
+#include "sim/dot.h"
 
 enum { POINTS = 1024 }; /* lanes that a flush aims at */
 
@@ -20,9 +21,10 @@ typedef struct {
   StPortInfo port;
   int bytes;      /* of a slot */
   bool identity;  /* lane l takes element l */
+  bool reads;     /* in the beats at hand */
   int64_t lo, hi; /* range of the guarded loop in this step */
-  uint8_t *rows;  /* [batch][nlanes] slots */
-  uint8_t *held;  /* [nlanes] the last row that was read */
+  uint8_t *rows;  /* [batch][nlanes] slots; of a dot none */
+  uint8_t *held;  /* the last row that was read; for a dot the last token */
 } Input;
 
 typedef struct {
@@ -36,7 +38,7 @@ typedef struct {
                     element */
   int64_t lo, hi;
   const uint8_t *rows; /* [batch][nlanes] what the body yields */
-  uint8_t *tree;       /* [red lanes][batch * par lanes] */
+  uint8_t *tree;       /* [red lanes][batch * par lanes]; of a dot one lane */
   uint8_t *acc;        /* accumulators: positions, ways, [par lanes] */
   int64_t nacc;        /* slots of acc */
 } Output;
@@ -63,6 +65,7 @@ struct StKernelRun {
   const StProcess *process;
   const StNest *nest;
   StKernelInfo info;
+  const StDot *dot; /* the kernel, if it is one; it has no rows of lanes */
   int nlanes;
   int64_t batch; /* beats that a flush computes at most */
   int64_t first; /* beat number of the first staged beat */
@@ -93,9 +96,11 @@ static void make_input(StKernelRun *r, Input *in, const StEnd *end) {
   in->port = st_port_input(r->arena, op, end->port);
   in->bytes = st_slot_bytes(op->operand[end->port]->type.dtype);
   in->identity = is_identity(&in->port);
-  in->rows =
-      st_arena_alloc(r->arena, (size_t)(r->batch * r->nlanes * in->bytes));
-  in->held = st_arena_alloc(r->arena, (size_t)(r->nlanes * in->bytes));
+  if (!r->dot)
+    in->rows =
+        st_arena_alloc(r->arena, (size_t)(r->batch * r->nlanes * in->bytes));
+  int held = in->port.token > r->nlanes ? in->port.token : r->nlanes;
+  in->held = st_arena_alloc(r->arena, (size_t)(held * in->bytes));
 }
 
 static void make_columns(StKernelRun *r, Output *out) {
@@ -120,9 +125,10 @@ static void make_output(StKernelRun *r, Output *out, const StEnd *end) {
   out->bytes = st_slot_bytes(out->dtype);
   out->rows = r->node[o->yield].at;
   make_columns(r, out);
+  int64_t lanes = r->dot ? r->info.par_lanes : r->nlanes;
   if (r->info.reduces)
     out->tree =
-        st_arena_alloc(r->arena, (size_t)(r->batch * r->nlanes * out->bytes));
+        st_arena_alloc(r->arena, (size_t)(r->batch * lanes * out->bytes));
 }
 
 /* What the lanes add to an INDEX expression. */
@@ -183,8 +189,11 @@ StKernelRun *st_kernel_run_new(StArena *a, const StProcess *p, StDiag *diag) {
   r->process = p;
   r->nest = &op->u.nest;
   r->info = st_kernel_info(a, op);
+  r->dot = st_dot_find(a, op, &r->info);
   r->nlanes = r->info.red_lanes * r->info.par_lanes;
   r->batch = r->nlanes < POINTS ? POINTS / r->nlanes : 1;
+  if (r->dot)
+    r->batch = r->info.par_lanes < POINTS ? POINTS / r->info.par_lanes : 1;
   r->index = ST_NEW_N(a, int64_t, p->nloops);
   r->fold = ST_NEW_N(a, Fold, p->nloops);
   r->in = ST_NEW_N(a, Input, p->nin);
@@ -192,7 +201,7 @@ StKernelRun *st_kernel_run_new(StArena *a, const StProcess *p, StDiag *diag) {
   r->node = ST_NEW_N(a, Node, r->nest->body.n);
   for (int i = 0; i < p->nin; i++)
     make_input(r, &r->in[i], &p->in[i]);
-  for (int i = 0; i < r->nest->body.n; i++)
+  for (int i = 0; i < r->nest->body.n && !r->dot; i++)
     make_node(r, i);
   for (int i = 0; i < p->nout; i++)
     make_output(r, &r->out[i], &p->out[i]);
@@ -322,11 +331,11 @@ static void repeat_row(uint8_t *to, const uint8_t *row, size_t bytes,
 }
 
 /* The rows of k beats in all of which a token is read, or in none. */
-static void stage_input(StKernelRun *r, StValues *v, Input *in, bool reads,
-                        int64_t beat, int64_t k) {
+static void stage_input(StKernelRun *r, StValues *v, Input *in, int64_t beat,
+                        int64_t k) {
   size_t row = (size_t)(r->nlanes * in->bytes);
   uint8_t *to = in->rows + (size_t)r->staged * row;
-  if (reads) {
+  if (in->reads) {
     const uint8_t *from = st_tokens_pop(v, in->stream, k);
     if (in->identity)
       memcpy(to, from, row * (size_t)k);
@@ -345,18 +354,40 @@ static void stage_input(StKernelRun *r, StValues *v, Input *in, bool reads,
   }
 }
 
+static StDotTokens take_factor(StValues *v, Input *in, int64_t k) {
+  if (!in->reads)
+    return (StDotTokens){(const int8_t *)in->held, 0};
+  const uint8_t *token = st_tokens_pop(v, in->stream, k);
+  memcpy(in->held, token + (k - 1) * in->port.token, (size_t)in->port.token);
+  return (StDotTokens){(const int8_t *)token, in->port.token};
+}
+
+/* The sums of k beats in which tokens are read alike. */
+static void stage_dot(StKernelRun *r, StValues *v, int64_t k) {
+  uint8_t *row = r->out[0].tree + r->staged * r->info.par_lanes * 4;
+  StDotTokens factor[2];
+  for (int i = 0; i < r->process->nin; i++)
+    factor[r->process->in[i].port == r->dot->operand[1]] =
+        take_factor(v, &r->in[i], k);
+  st_dot_beats(r->dot, factor[0], factor[1], k, (int32_t *)row);
+}
+
 void st_kernel_run_beats(StKernelRun *r, StValues *v, const StWalker *at,
                          int64_t k) {
+  for (int i = 0; i < r->process->nin; i++)
+    r->in[i].reads = false;
+  for (int i = 0; i < at->nin; i++)
+    r->in[at->in[i]].reads = true;
   for (int64_t done = 0, n; done < k; done += n) {
     if (r->staged == r->batch)
       st_kernel_run_flush(r, v);
     n = r->batch - r->staged;
     n = n < k - done ? n : k - done;
-    for (int i = 0, next = 0; i < r->process->nin; i++) {
-      bool reads = next < at->nin && at->in[next] == i;
-      next += reads;
-      stage_input(r, v, &r->in[i], reads, at->beat + done, n);
-    }
+    if (r->dot)
+      stage_dot(r, v, n);
+    else
+      for (int i = 0; i < r->process->nin; i++)
+        stage_input(r, v, &r->in[i], at->beat + done, n);
     r->staged += n;
   }
 }
@@ -421,6 +452,8 @@ static const uint8_t *reduce_lanes(const StKernelRun *r, const Output *o,
                                    int64_t k) {
   const int *red = r->info.red_of_lane, *par = r->info.par_of_lane;
   const int64_t par_lanes = r->info.par_lanes;
+  if (r->dot)
+    return o->tree;
   if (r->info.red_lanes == 1)
     return o->rows;
   BY_SIZE(o->bytes, TRANSPOSE)
@@ -546,7 +579,7 @@ void st_kernel_run_flush(StKernelRun *r, StValues *v) {
   int64_t k = r->staged;
   if (!k)
     return;
-  for (int i = 0; i < r->nest->body.n; i++) {
+  for (int i = 0; i < r->nest->body.n && !r->dot; i++) {
     const Node *node = &r->node[i];
     if (node->offset)
       fill_index(r, node);

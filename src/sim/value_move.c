@@ -8,6 +8,8 @@
 #include "interp/scalar.h"
 #include "ir/itensor.h"
 
+enum { LEAST_PIECE = 16 }; /* bytes worth a copy of their own */
+
 /* Of one loop: iterations, the present one, and what an iteration adds to the
  * address and to the position in a list of tensors. */
 typedef struct {
@@ -33,14 +35,16 @@ struct StMover {
   int nloops; /* of the stream */
   const StLoop *order;
   int64_t *trip; /* [nloops]; bound, of a BUNDLE by st_mover_start */
-  Step *loop; /* [nloops] step and layer of the process's loops */
+  Step *loop;    /* [nloops] step and layer of the process's loops */
   Cursor cursor;
   StDtype dtype;
   int size, slot;        /* bytes of an element: at its address, in a token */
   bool plain;            /* both are the same */
   int64_t count;         /* elements in a token */
   const int64_t *offset; /* [count] of the elements, from the address */
-  bool dense;            /* offset[i] = i */
+  int64_t piece;         /* elements side by side: so many from every multiple
+                            of it on; `count` if all are, 1 if copying them one
+                            by one is as well */
   uint8_t *raw;          /* [count] elements on their way, unless plain */
   StTransfer transfer;   /* LOAD, STORE */
   int ntensors;          /* LOAD, STORE: of the list */
@@ -122,57 +126,69 @@ static void scatter_elements(void *to, const void *from, const int64_t *offset,
   }
 }
 
+/* n elements that lie side by side. */
+static void read_piece(const StMover *m, uint8_t *to, const uint8_t *memory,
+                       int64_t n) {
+  if (m->plain)
+    memcpy(to, memory, (size_t)(n * m->size));
+  else
+    st_slots_read(m->dtype, memory, n, to);
+}
+
+static void write_piece(const StMover *m, uint8_t *memory, const uint8_t *from,
+                        int64_t n) {
+  if (m->plain)
+    memcpy(memory, from, (size_t)(n * m->size));
+  else
+    st_slots_write(m->dtype, from, n, memory);
+}
+
+static void read_token(const StMover *m, uint8_t *to, const uint8_t *memory) {
+  if (m->piece > 1 || m->count == 1) {
+    for (int64_t i = 0; i < m->count; i += m->piece)
+      read_piece(m, to + i * m->slot, memory + m->offset[i] * m->size,
+                 m->piece);
+    return;
+  }
+  uint8_t *raw = m->plain ? to : m->raw;
+  st_slots_pick(m->size, m->count, m->offset, memory, raw);
+  if (!m->plain)
+    st_slots_read(m->dtype, raw, m->count, to);
+}
+
+static void write_token(const StMover *m, uint8_t *memory,
+                        const uint8_t *from) {
+  if (m->piece > 1 || m->count == 1) {
+    for (int64_t i = 0; i < m->count; i += m->piece)
+      write_piece(m, memory + m->offset[i] * m->size, from + i * m->slot,
+                  m->piece);
+    return;
+  }
+  if (!m->plain)
+    st_slots_write(m->dtype, from, m->count, m->raw);
+  scatter_elements(memory, m->plain ? from : m->raw, m->offset, m->count,
+                   m->size);
+}
+
 /* k tokens, whose addresses in memory are `step` elements apart. */
 static void read_tokens(const StMover *m, uint8_t *to, const uint8_t *memory,
                         int64_t step, int64_t k) {
-  size_t bytes = (size_t)(m->count * m->slot);
-  if (m->dense && step == m->count) {
-    if (m->plain)
-      memcpy(to, memory, bytes * (size_t)k);
-    else
-      st_slots_read(m->dtype, memory, m->count * k, to);
+  if (m->piece == m->count && step == m->count) {
+    read_piece(m, to, memory, m->count * k);
     return;
   }
-  for (int64_t i = 0; i < k; i++, to += bytes, memory += step * m->size) {
-    const uint8_t *from = memory;
-    if (m->dense && m->plain) {
-      memcpy(to, from, bytes);
-      continue;
-    }
-    if (!m->dense) {
-      uint8_t *row = m->plain ? to : m->raw;
-      st_slots_pick(m->size, m->count, m->offset, from, row);
-      from = row;
-    }
-    if (!m->plain)
-      st_slots_read(m->dtype, from, m->count, to);
-  }
+  for (int64_t i = 0; i < k; i++)
+    read_token(m, to + i * m->count * m->slot, memory + i * step * m->size);
 }
 
 static void write_tokens(const StMover *m, uint8_t *memory, const uint8_t *from,
                          int64_t step, int64_t k) {
-  size_t bytes = (size_t)(m->count * m->slot);
-  if (m->dense && step == m->count) {
-    if (m->plain)
-      memcpy(memory, from, bytes * (size_t)k);
-    else
-      st_slots_write(m->dtype, from, m->count * k, memory);
+  if (m->piece == m->count && step == m->count) {
+    write_piece(m, memory, from, m->count * k);
     return;
   }
-  for (int64_t i = 0; i < k; i++, from += bytes, memory += step * m->size) {
-    const uint8_t *row = from;
-    if (m->dense && m->plain) {
-      memcpy(memory, row, bytes);
-      continue;
-    }
-    if (!m->plain) {
-      uint8_t *to = m->dense ? memory : m->raw;
-      st_slots_write(m->dtype, from, m->count, to);
-      row = to;
-    }
-    if (!m->dense)
-      scatter_elements(memory, row, m->offset, m->count, m->size);
-  }
+  for (int64_t i = 0; i < k; i++)
+    write_token(m, memory + i * step * m->size, from + i * m->count * m->slot);
 }
 
 /* ---- making ------------------------------------------------------------- */
@@ -207,6 +223,17 @@ static StMover *mover_new(StArena *a, const StProcess *p, StDtype dtype,
   return m;
 }
 
+/* From the elements' offsets. */
+static void set_piece(StMover *m) {
+  int64_t n = 1;
+  while (n < m->count && m->offset[n] == n)
+    n++;
+  for (int64_t i = 0; i < m->count; i++)
+    if (m->count % n || m->offset[i] != m->offset[i - i % n] + i % n)
+      n = 1;
+  m->piece = n < m->count && n * m->size < LEAST_PIECE ? 1 : n;
+}
+
 StMover *st_mover_transfer(StArena *a, const StModule *module,
                            const StProcess *p, int part) {
   const StOp *op = p->op;
@@ -217,7 +244,6 @@ StMover *st_mover_transfer(StArena *a, const StModule *module,
   m->plain = m->size == m->slot && t.dtype != ST_I1 && t.dtype != ST_I4;
   m->count = t.token;
   m->offset = t.offset;
-  m->dense = t.dense;
   m->raw = st_arena_alloc(a, (size_t)(m->count * m->size));
   if (p->kind == ST_PROC_STORE) {
     m->ntensors = op->u.store.index.n;
@@ -226,11 +252,11 @@ StMover *st_mover_transfer(StArena *a, const StModule *module,
     bool constant = from->kind == ST_OP_CONST;
     m->ntensors = constant ? from->u.constant.n : from->u.index.n;
     if (constant && from->u.constant.splat) { /* one element for all */
-      m->dense = false;
       m->offset = ST_NEW_N(a, int64_t, m->count);
       m->transfer.stride = ST_NEW_N(a, int64_t, t.order->rank);
     }
   }
+  set_piece(m);
   set_steps(m, m->transfer.stride, 0, t.layer_dim, t.gather);
   m->tensor = ST_NEW_N(a, Tensor, m->ntensors);
   return m;
@@ -242,15 +268,14 @@ static void set_token(StArena *a, StMover *m, const StItensor *order,
   int64_t *offset = ST_NEW_N(a, int64_t, st_itensor_token(order));
   m->count = st_itensor_token(order);
   m->offset = offset;
-  m->dense = true;
   for (int64_t i = 0; i < m->count; i++) {
     int64_t rest = i;
     for (int d = order->rank - 1; d >= 0; d--) {
       offset[i] += rest % order->elem[d] * stride[d];
       rest /= order->elem[d];
     }
-    m->dense = m->dense && offset[i] == i;
   }
+  set_piece(m);
 }
 
 /* The window is row-major over its extents and holds slots. */
@@ -272,8 +297,7 @@ StMover *st_mover_fill(StArena *a, const StProcess *p) {
 }
 
 StMover *st_mover_drain(StArena *a, const StProcess *p, const StMover *fill) {
-  StMover *m =
-      mover_new(a, p, fill->dtype, &p->op->u.converter.drain);
+  StMover *m = mover_new(a, p, fill->dtype, &p->op->u.converter.drain);
   m->size = m->slot;
   m->plain = true;
   m->window = fill->window;

@@ -153,11 +153,12 @@ static StAffine *map_of(StModule *m, int n, const int *dims) {
   return map;
 }
 
-static StType type_of(StModule *m, const StNest *n, int rank, const int *dims) {
+static StType type_of(StModule *m, StDtype dtype, const StNest *n, int rank,
+                      const int *dims) {
   StSym shape[MAX_DIMS];
   for (int i = 0; i < rank; i++)
     shape[i] = n->dim[dims[i]].extent;
-  return st_type_tensor(m->arena, ST_F32, rank, shape);
+  return st_type_tensor(m->arena, dtype, rank, shape);
 }
 
 static int push(StModule *m, StNest *n, StExpr e) {
@@ -202,6 +203,27 @@ static void make_body(StModule *m, uint64_t *seed, StNest *n, int inputs,
     n->out[r].combine = reduces ? ST_X_ADDF : ST_X_ARG;
 }
 
+/* The two inputs' product as i32, maybe the other way round. */
+static void make_product(StModule *m, uint64_t *seed, StNest *n,
+                         const StDtype *type) {
+  int factor[2], swap = rnd(seed, 0, 1);
+  for (int i = 0; i < 2; i++) {
+    int x = push(m, n,
+                 (StExpr){.kind = ST_X_ARG,
+                          .dtype = type[i],
+                          .arg = {-1, -1, -1},
+                          .operand = i});
+    factor[i ^ swap] =
+        push(m, n,
+             (StExpr){.kind = ST_X_EXTSI, .dtype = ST_I32, .arg = {x, -1, -1}});
+  }
+  n->out[0].yield = push(m, n,
+                         (StExpr){.kind = ST_X_MULI,
+                                  .dtype = ST_I32,
+                                  .arg = {factor[0], factor[1], -1}});
+  n->out[0].combine = ST_X_ADDI;
+}
+
 /* Result r: all parallel dims in some order, the guarded one maybe in part. */
 static void add_result(StModule *m, uint64_t *seed, StOp *op, int r,
                        int guarded) {
@@ -214,55 +236,100 @@ static void add_result(StModule *m, uint64_t *seed, StOp *op, int r,
     n->out[r].guard = (StGuard){guarded, st_sym_const(lo),
                                 st_sym_const(rnd(seed, lo + 1, extent))};
   }
-  op->result[r]->type = type_of(m, n, rank, dims);
+  op->result[r]->type =
+      type_of(m, n->body.at[n->out[r].yield].dtype, n, rank, dims);
 }
 
-StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
-                           bool guards) {
-  StArena *a = m->arena;
-  StNest n = {.ndims = rnd(seed, 1, MAX_DIMS)};
-  bool reduces = false;
-  int guarded = guards ? rnd(seed, 0, n.ndims - 1) : -1;
-  n.dim = ST_NEW_N(a, StDim, n.ndims);
-  for (int d = 0; d < n.ndims; d++)
-    reduces |= n.dim[d].reduction = rnd(seed, 0, 2) == 0;
-  random_schedule(m, seed, &n, guarded);
-  random_ways(seed, &n);
-  n.in = ST_NEW_N(a, StInput, inputs);
-  n.out = ST_NEW_N(a, StOutput, 2);
-  StValue *operand[4];
+/* Its operands: arguments of these types, indexed by subsets of the dims. */
+static void random_operands(StModule *m, uint64_t *seed, StNest *n, int inputs,
+                            const StDtype *type, int guarded,
+                            StValue **operand) {
+  n->in = ST_NEW_N(m->arena, StInput, inputs);
   for (int i = 0; i < inputs; i++) {
-    int dims[MAX_DIMS], rank = random_subset(seed, &n, false, dims);
-    n.in[i].map = map_of(m, rank, dims);
-    n.in[i].guard = (StGuard){.dim = -1};
-    StType t = type_of(m, &n, rank, dims);
+    int dims[MAX_DIMS], rank = random_subset(seed, n, false, dims);
+    n->in[i].map = map_of(m, rank, dims);
+    n->in[i].guard = (StGuard){.dim = -1};
+    StType t = type_of(m, type[i], n, rank, dims);
     bool walks = false;
     for (int k = 0; k < rank; k++)
       walks |= dims[k] == guarded;
     if (walks && rnd(seed, 0, 1)) {
-      int extent = (int)n.dim[guarded].extent.c, lo = rnd(seed, 0, extent - 1);
-      n.in[i].guard = (StGuard){guarded, st_sym_const(lo),
-                                st_sym_const(rnd(seed, lo + 1, extent))};
+      int extent = (int)n->dim[guarded].extent.c;
+      int lo = rnd(seed, 0, extent - 1);
+      n->in[i].guard = (StGuard){guarded, st_sym_const(lo),
+                                 st_sym_const(rnd(seed, lo + 1, extent))};
     }
-    operand[i] = module_arg(m, ST_F32, t.rank, t.shape);
+    operand[i] = module_arg(m, type[i], t.rank, t.shape);
   }
-  make_body(m, seed, &n, inputs, reduces);
-  StOp *op =
-      st_op_new(m, ST_OP_KERNEL, nowhere, inputs, operand, rnd(seed, 1, 2));
-  op->u.nest = n;
+}
+
+/* With loads of its operands and stores of its results. */
+static StOp *finish_kernel(StModule *m, uint64_t *seed, const StNest *n,
+                           int inputs, StValue **operand, int results,
+                           int guarded) {
+  StOp *op = st_op_new(m, ST_OP_KERNEL, nowhere, inputs, operand, results);
+  op->u.nest = *n;
   for (int r = 0; r < op->nresults; r++)
     add_result(m, seed, op, r, guarded);
   for (int i = 0; i < inputs; i++) {
-    StItensor order = st_port_input(a, op, i).order;
+    StItensor order = st_port_input(m->arena, op, i).order;
     op->operand[i] = module_load(m, operand[i], &order);
   }
   st_op_append(m, op);
   for (int r = 0; r < op->nresults; r++) {
-    StItensor order = st_port_output(a, op, r).order;
+    StItensor order = st_port_output(m->arena, op, r).order;
     set_order(m, op->result[r], &order);
     module_store(m, op->result[r]);
   }
   return op;
+}
+
+StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
+                           bool guards) {
+  static const StDtype type[4] = {ST_F32, ST_F32, ST_F32, ST_F32};
+  StNest n = {.ndims = rnd(seed, 1, MAX_DIMS)};
+  bool reduces = false;
+  int guarded = guards ? rnd(seed, 0, n.ndims - 1) : -1;
+  n.dim = ST_NEW_N(m->arena, StDim, n.ndims);
+  for (int d = 0; d < n.ndims; d++)
+    reduces |= n.dim[d].reduction = rnd(seed, 0, 2) == 0;
+  random_schedule(m, seed, &n, guarded);
+  random_ways(seed, &n);
+  n.out = ST_NEW_N(m->arena, StOutput, 2);
+  StValue *operand[4];
+  random_operands(m, seed, &n, inputs, type, guarded, operand);
+  make_body(m, seed, &n, inputs, reduces);
+  return finish_kernel(m, seed, &n, inputs, operand, rnd(seed, 1, 2), guarded);
+}
+
+StOp *module_random_product(StModule *m, uint64_t *seed) {
+  const StDtype type[2] = {rnd(seed, 0, 1) ? ST_I8 : ST_I4,
+                           rnd(seed, 0, 1) ? ST_I8 : ST_I4};
+  StNest n = {.ndims = rnd(seed, 1, MAX_DIMS)};
+  n.dim = ST_NEW_N(m->arena, StDim, n.ndims);
+  for (int d = 0; d < n.ndims; d++)
+    n.dim[d].reduction = d == n.ndims - 1 || rnd(seed, 0, 3) == 0;
+  random_schedule(m, seed, &n, -1);
+  if (rnd(seed, 0, 1)) { /* many lanes of one reduction dim */
+    StDim *dim = &n.dim[n.ndims - 1];
+    int lanes = rnd(seed, 2, 90);
+    dim->extent = st_sym_const(lanes * rnd(seed, 1, 2));
+    n.nlanes -= n.nlanes && n.lane[n.nlanes - 1].dim == n.ndims - 1;
+    n.lane[n.nlanes++] = (StLane){n.ndims - 1, lanes};
+    for (int l = 0, first = 1; l < n.nloops; l++)
+      if (n.loop[l].dim == n.ndims - 1) {
+        int64_t trip = first ? dim->extent.c / lanes : 1;
+        n.loop[l].trip = st_sym_const(trip);
+        n.loop[l].step = lanes;
+        first = 0;
+      }
+  }
+  random_ways(seed, &n);
+  n.out = ST_NEW(m->arena, StOutput);
+  StValue *operand[2];
+  random_operands(m, seed, &n, 2, type, -1, operand);
+  make_product(m, seed, &n, type);
+  return finish_kernel(m, seed, &n, 2, operand, 1, -1);
 }
 
 /* ---- random orders ------------------------------------------------------ */

@@ -23,6 +23,9 @@ void module_decide(StModule *m, int64_t depth, int latency);
 StOp *module_random_kernel(StModule *m, uint64_t *seed, int inputs,
                            bool guards);
 
+/* Likewise a sum of products of two operands of i8 or i4, as i32. */
+StOp *module_random_product(StModule *m, uint64_t *seed);
+
 /* A random order of the whole tensor: tokens, loops, again-loops. */
 StItensor module_random_order(StArena *a, uint64_t *seed, int rank,
                               const int64_t *shape, bool again);

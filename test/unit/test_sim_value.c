@@ -1,5 +1,6 @@
 /* Values of a step: random kernels against a direct evaluation of what
- * doc/machine.md says, converters between random orders, forks, gathers. */
+ * doc/machine.md says, sums of products against the interpreter, converters
+ * between random orders, forks, gathers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +11,10 @@
 
 #include "base/num.h"
 #include "device/memory.h"
+#include "interp/stream.h"
 #include "ir/itensor.h"
 #include "pass/convert.h"
+#include "sim/dot.h"
 #include "sim/sim.h"
 #include "sim_graph.h"
 #include "sim_module.h"
@@ -226,6 +229,43 @@ static void check_kernel(Fixture *f, uint64_t n) {
 static void test_kernels(void **state) {
   for (uint64_t n = 0; n < 1500; n++)
     check_kernel(*state, n);
+}
+
+/* ---- sums of products of integers --------------------------------------- */
+
+/* Against the interpreter of kernels; argument of random bytes. */
+static void check_product(Fixture *f, uint64_t seed, int *found) {
+  StModule *m = st_module_new("m");
+  StOp *op = module_random_product(m, &seed);
+  StKernelInfo info = st_kernel_info(m->arena, op);
+  *found += st_dot_find(m->arena, op, &info) != NULL;
+  module_decide(m, 1 + graph_random(&seed, 5), 3);
+  StMemoryImage *one = st_memory_new(m->arena, m);
+  StMemoryImage *two = st_memory_new(m->arena, m);
+  assert_true(st_module_verify(m, "the test", f->diag));
+  StSim *sim = st_sim_new(m, f->target, f->diag);
+  StStreamInterp *interp = st_stream_interp_new(m->arena, m, f->diag);
+  assert_non_null(sim);
+  assert_non_null(interp);
+  for (int step = 0; step < 2; step++) {
+    const StSimResult *r;
+    for (int i = 0; i < op->noperands; i++)
+      for (int64_t k = 0; k < one->arg_bytes[i]; k++)
+        ((int8_t *)one->own[i])[k] = ((int8_t *)two->own[i])[k] =
+            step ? (int8_t)graph_random(&seed, 256) : INT8_MIN;
+    assert_true(st_sim_step(sim, one, 0, 1, &r));
+    assert_true(st_stream_interp_step(interp, two, 0, 1));
+    assert_memory_equal(one->ret[0], two->ret[0], (size_t)one->ret_bytes[0]);
+  }
+  st_sim_free(sim);
+  st_module_free(m);
+}
+
+static void test_products(void **state) {
+  int found = 0;
+  for (uint64_t n = 0; n < 1000; n++)
+    check_product(*state, n * 15485863, &found);
+  assert_in_range(found, 300, 900); /* both ways to compute them */
 }
 
 /* ---- converters --------------------------------------------------------- */
@@ -455,6 +495,7 @@ static void test_symbols(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_kernels, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_products, setup, teardown),
       cmocka_unit_test_setup_teardown(test_converters, setup, teardown),
       cmocka_unit_test_setup_teardown(test_gather, setup, teardown),
       cmocka_unit_test_setup_teardown(test_lists, setup, teardown),
