@@ -8,14 +8,14 @@
 
 #include "base/json.h"
 #include "base/str.h"
-#include "driver/tally.h"
+#include "driver/fit.h"
 
 /* ---- compiling
  * ----------------------------------------------------------------- */
 
 /* Times that ops get, as a factor on the least: the first design that fits is
  * taken. With the last, nothing is wider than one element. */
-static const double slacks[] = {1, 4, 16, 1e12};
+static const double slacks[] = {1, 1.3, 2, 4, 16, 1e12};
 enum { SLACKS = sizeof slacks / sizeof *slacks };
 
 /* What passes make besides the module. */
@@ -133,60 +133,21 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
   return NULL;
 }
 
-/* The resource of which a design needs the largest share beyond the budget. */
-typedef struct {
-  const char *name;
-  double need, have; /* have: within the budget */
-} Shortage;
-
-static Shortage find_shortage(const StModule *m, const StTarget *t) {
-  StTally sum = st_tally(m, t);
-  const Shortage all[] = {
-      {"LUT", sum.used.lut, t->device.lut},
-      {"FF", sum.used.ff, t->device.ff},
-      {"DSP", sum.used.dsp, t->device.dsp},
-      {"BRAM36", sum.used.bram36, t->device.bram36},
-      {"URAM", sum.used.uram, t->device.uram},
-  };
-  Shortage worst = {0};
-  double most = t->budget;
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-    double share = all[i].have > 0   ? all[i].need / all[i].have
-                   : all[i].need > 0 ? 1e9
-                                     : 0;
-    if (share <= most)
-      continue;
-    most = share;
-    worst = all[i];
-    worst.have *= t->budget;
-  }
-  return worst;
-}
-
-static void refuse_size(const StTarget *t, const Shortage *s, StDiag *diag) {
-  st_error(diag, (StLoc){0},
-           "the design does not fit %s: %.0f %s needed, %.0f within the budget "
-           "of %.0f %%, with vectors of one element",
-           t->name, s->need, s->name, s->have, 100 * t->budget);
-  st_note(diag, "export with a smaller --ctx or --chunk (buffers grow with "
-                "both), or compile for a larger target (-t)");
-}
-
 /* The fastest design that fits; NULL after an error. */
 static StModule *compile_fitting(const StPackage *p, const StTarget *t,
                                  StScheme scheme, Extras *extras,
                                  StCompileReport *r, StDiag *diag) {
-  Shortage s = {0};
   for (int i = 0; i < SLACKS; i++) {
     StModule *m = compile_slack(p, t, scheme, slacks[i], extras, r, diag);
     if (!m)
       return NULL;
-    s = find_shortage(m, t);
-    if (!s.name)
+    StShortage s = st_fit_shortage(m, t);
+    if (!s.resource)
       return m;
+    if (i + 1 == SLACKS)
+      st_fit_refuse(m, t, &s, diag);
     st_module_free(m);
   }
-  refuse_size(t, &s, diag);
   return NULL;
 }
 
@@ -239,10 +200,26 @@ static double count_beats(const StModule *m, const StOp *op) {
   return n;
 }
 
+static bool check_dies(const StOp *op, const StTarget *t, const char *path,
+                       StDiag *diag) {
+  int most = op->die;
+  for (int r = 0; r < op->nresults; r++)
+    most = op->result[r]->die > most ? op->result[r]->die : most;
+  if (most < t->dies)
+    return true;
+  st_error(diag, (StLoc){.file = path}, "%s #%d is on die %d, and %s has %d",
+           st_op_name(op->kind), op->id, most, t->name, t->dies);
+  st_note(diag, "the file is damaged; compile again");
+  return false;
+}
+
 /* A design that was not damaged is of a size that the target can hold and
  * finish. */
 static bool check_size(const StBuild *b, const char *path, StDiag *diag) {
   const StModule *m = b->module;
+  for (int i = 0; i < m->op.n; i++)
+    if (!check_dies(m->op.at[i], b->target, path, diag))
+      return false;
   for (int i = 0; i < m->op.n; i++) {
     double n = count_beats(m, m->op.at[i]);
     if (n <= most_beats)

@@ -25,9 +25,10 @@ static const StPass passes[] = {
      st_pass_fuse_kernels},
     {"bundle-loads", "parameters read over most channels at once",
      st_pass_bundle_loads},
-    {"allocate", "channels, dies, II and latency", st_pass_allocate},
+    {"allocate", "channels, II and latency", st_pass_allocate},
     {"size-fifos", "depths by linear programming, with a certificate",
      st_pass_size_fifos},
+    {"place", "a die for every op and FIFO", st_pass_place},
 };
 
 const StPass *st_pipeline_passes(int *n) {

@@ -10,6 +10,7 @@
 #include "driver/command.h"
 #include "driver/tally.h"
 #include "ir/itensor.h"
+#include "target/dies.h"
 
 static json_t *text_of(const char *s) { return s ? json_string(s) : json_null(); }
 
@@ -24,9 +25,10 @@ static json_t *kernels(const StBuild *b) {
     const StOp *op = b->module->op.at[i];
     if (op->kind != ST_OP_KERNEL)
       continue;
-    json_t *k = json_pack("{s:i, s:o, s:i, s:i, s:i}", "id", op->id, "name",
+    json_t *k = json_pack("{s:i, s:o, s:i, s:i, s:i, s:i}", "id", op->id, "name",
                           text_of(op->name), "ii", op->ii, "latency",
-                          op->latency, "group", op->group);
+                          op->latency, "group", op->group, "die",
+                          op->die);
     StCost c = st_target_op_cost(b->target, b->module, op);
     json_object_set_new(k, "resources", cost_json(&c));
     json_array_append_new(list, k);
@@ -45,10 +47,10 @@ static json_t *streams(const StBuild *b) {
       st_str_init(&type);
       st_type_print(&type, &v->type);
       json_array_append_new(
-          list, json_pack("{s:i, s:s, s:I, s:I, s:s}", "id", v->id, "type",
+          list, json_pack("{s:i, s:s, s:I, s:I, s:s, s:i}", "id", v->id, "type",
                           type.data, "depth", (json_int_t)v->depth,
                           "width_bits", (json_int_t)st_type_token_bits(&v->type),
-                          "memory", st_memory_name(v->memory)));
+                          "memory", st_memory_name(v->memory), "die", v->die));
       st_str_free(&type);
     }
   return list;
@@ -122,6 +124,27 @@ static json_t *groups(const StBuild *b) {
   return list;
 }
 
+/* What each die takes, and the wires between it and the next. */
+static json_t *dies(const StBuild *b) {
+  const StTarget *t = b->target;
+  StArena *scratch = st_arena_new();
+  StCost *use = ST_NEW_N(scratch, StCost, t->dies);
+  double *wires = ST_NEW_N(scratch, double, t->dies);
+  json_t *list = json_array();
+  st_dies_use(b->module, t, use, wires);
+  for (int d = 0; d < t->dies; d++) {
+    json_t *die = json_pack("{s:o, s:o}", "used", cost_json(&use[d]),
+                            "available", cost_json(&t->die[d]));
+    if (d + 1 < t->dies)
+      json_object_set_new(die, "wires_to_next",
+                          json_pack("{s:f, s:f}", "used", wires[d],
+                                    "available", t->die_wires));
+    json_array_append_new(list, die);
+  }
+  st_arena_free(scratch);
+  return list;
+}
+
 static json_t *report_json(const StBuild *b) {
   StTally t = st_tally(b->module, b->target);
   json_t *r = json_object();
@@ -133,6 +156,7 @@ static json_t *report_json(const StBuild *b) {
   json_object_set_new(r, "resources",
                       json_pack("{s:o, s:o}", "used", cost_json(&t.used),
                                 "available", cost_json(&b->target->device)));
+  json_object_set_new(r, "dies", dies(b));
   json_object_set_new(
       r, "intermediate_bytes",
       json_pack("{s:I, s:I}", "unfused", (json_int_t)t.unfused_bytes, "fused",
@@ -173,6 +197,33 @@ static void print_passes(const json_t *passes, double all) {
   }
 }
 
+static double percent(double used, double available) {
+  return available > 0 ? 100 * used / available : 0;
+}
+
+static void print_dies(const StBuild *b) {
+  const StTarget *t = b->target;
+  if (t->dies == 1)
+    return;
+  StArena *scratch = st_arena_new();
+  StCost *use = ST_NEW_N(scratch, StCost, t->dies);
+  double *wires = ST_NEW_N(scratch, double, t->dies);
+  st_dies_use(b->module, t, use, wires);
+  printf("\n  %-10s %8s %8s %8s %8s %8s %16s\n", "share of", "LUT", "FF", "DSP",
+         "BRAM36", "URAM", "wires to next");
+  for (int d = 0; d < t->dies; d++) {
+    const StCost *u = &use[d], *h = &t->die[d];
+    printf("  die %-6d %6.1f %% %6.1f %% %6.1f %% %6.1f %% %6.1f %%", d,
+           percent(u->lut, h->lut), percent(u->ff, h->ff),
+           percent(u->dsp, h->dsp), percent(u->bram36, h->bram36),
+           percent(u->uram, h->uram));
+    if (d + 1 < t->dies)
+      printf(" %6.0f, %5.1f %%", wires[d], percent(wires[d], t->die_wires));
+    printf("\n");
+  }
+  st_arena_free(scratch);
+}
+
 static void print_table(const StBuild *b) {
   StTally t = st_tally(b->module, b->target);
   const StCost *u = &t.used, *d = &b->target->device;
@@ -194,6 +245,7 @@ static void print_table(const StBuild *b) {
   print_count("DSP", u->dsp, d->dsp);
   print_count("BRAM36", u->bram36, d->bram36);
   print_count("URAM", u->uram, d->uram);
+  print_dies(b);
   print_passes(json_object_get(b->info->v, "passes"),
                json_number_value(json_object_get(b->info->v, "seconds")));
 }

@@ -98,6 +98,7 @@ struct StValue {
   StType type;
   int64_t depth;    /* stream: tokens its FIFO holds; 0 not decided */
   StMemory memory;  /* stream: what its FIFO is made of */
+  int die;          /* stream: where its FIFO is */
 };
 
 /* ---- scalar bodies --------------------------------------------------- */

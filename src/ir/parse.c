@@ -387,6 +387,8 @@ static void parse_results(Parser *p, StOp *op) {
     if (st_text_accept(x, "depth"))
       v->depth = st_text_int(x);
     v->memory = parse_memory(x);
+    if (st_text_accept(x, "die"))
+      v->die = st_text_small(x);
     v->name = parse_optional_name(x);
   }
 }

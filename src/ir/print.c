@@ -144,6 +144,8 @@ static void print_type(StStr *o, const StValue *v) {
     st_str_printf(o, " depth %" PRId64, v->depth);
   if (v->memory)
     st_str_printf(o, " memory %s", st_memory_name(v->memory));
+  if (v->die)
+    st_str_printf(o, " die %d", v->die);
   if (v->name) {
     put(o, " name ");
     print_string(o, v->name);

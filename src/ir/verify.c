@@ -132,6 +132,9 @@ static bool check_results(StVerify *v, const StOp *op) {
         (x->depth && !x->type.order))
       return st_verify_fail(v, op, "streams have a depth, of at least 1",
                             "result %d has depth %lld", r, (long long)x->depth);
+    if (x->die < 0 || (x->die && !x->type.order))
+      return st_verify_fail(v, op, "the FIFO of a stream is on a die, from 0",
+                            "result %d has die %d", r, x->die);
   }
   return true;
 }

@@ -46,6 +46,7 @@ bool st_pass_fuse_kernels(StModule *m, const StPassContext *ctx);
 bool st_pass_bundle_loads(StModule *m, const StPassContext *ctx);
 bool st_pass_allocate(StModule *m, const StPassContext *ctx);
 bool st_pass_size_fifos(StModule *m, const StPassContext *ctx);
+bool st_pass_place(StModule *m, const StPassContext *ctx);
 
 /* Are arguments and results small enough for the target's memory? Else an
  * error at `loc`. */

@@ -67,3 +67,76 @@ bool st_lp_differences(StArena *scratch, int n, const double *cost,
     x[i] = whole[i];
   return true;
 }
+
+/* ---- mixed integer programs --------------------------------------------- */
+
+int st_milp_column(StMilp *p, double cost, double lo, double hi, bool whole) {
+  StMilpColumn c = {cost, lo, hi, whole};
+  st_vec_push(p->arena, &p->column, c);
+  return p->column.n - 1;
+}
+
+void st_milp_row(StMilp *p, double most) {
+  StMilpRow r = {most, p->term.n, 0};
+  st_vec_push(p->arena, &p->row, r);
+}
+
+void st_milp_term(StMilp *p, int column, double value) {
+  StMilpTerm t = {column, value};
+  st_vec_push(p->arena, &p->term, t);
+  p->row.at[p->row.n - 1].n++;
+}
+
+static bool pass_program(void *highs, const StMilp *p) {
+  size_t cols = (size_t)p->column.n, rows = (size_t)p->row.n;
+  size_t terms = (size_t)p->term.n;
+  double *cost = ST_NEW_N(p->arena, double, cols + 1);
+  double *lo = ST_NEW_N(p->arena, double, cols + 1);
+  double *hi = ST_NEW_N(p->arena, double, cols + 1);
+  HighsInt *whole = ST_NEW_N(p->arena, HighsInt, cols + 1);
+  double *least = ST_NEW_N(p->arena, double, rows + 1);
+  double *most = ST_NEW_N(p->arena, double, rows + 1);
+  HighsInt *start = ST_NEW_N(p->arena, HighsInt, rows + 1);
+  HighsInt *index = ST_NEW_N(p->arena, HighsInt, terms + 1);
+  double *value = ST_NEW_N(p->arena, double, terms + 1);
+  for (size_t i = 0; i < cols; i++) {
+    cost[i] = p->column.at[i].cost;
+    lo[i] = p->column.at[i].lo;
+    hi[i] = p->column.at[i].hi;
+    whole[i] = p->column.at[i].whole ? kHighsVarTypeInteger
+                                     : kHighsVarTypeContinuous;
+  }
+  for (size_t i = 0; i < rows; i++) {
+    least[i] = -Highs_getInfinity(highs);
+    most[i] = p->row.at[i].most;
+    start[i] = p->row.at[i].first;
+  }
+  for (size_t i = 0; i < terms; i++) {
+    index[i] = p->term.at[i].column;
+    value[i] = p->term.at[i].value;
+  }
+  return Highs_passMip(highs, p->column.n, p->row.n, p->term.n,
+                       kHighsMatrixFormatRowwise, kHighsObjSenseMinimize, 0,
+                       cost, lo, hi, least, most, start, index, value,
+                       whole) == kHighsStatusOk;
+}
+
+bool st_milp_solve(StMilp *p, int nodes, double gap, double *x) {
+  void *highs = Highs_create();
+  double *solution = ST_NEW_N(p->arena, double, p->column.n + 1);
+  Highs_setBoolOptionValue(highs, "output_flag", 0);
+  Highs_setIntOptionValue(highs, "threads", 1);
+  Highs_setIntOptionValue(highs, "mip_max_nodes", nodes);
+  Highs_setDoubleOptionValue(highs, "mip_rel_gap", gap);
+  bool ok = pass_program(highs, p) &&
+            Highs_setSolution(highs, x, NULL, NULL, NULL) !=
+                kHighsStatusError &&
+            Highs_run(highs) != kHighsStatusError &&
+            Highs_getSolution(highs, solution, NULL, NULL, NULL) ==
+                kHighsStatusOk;
+  ok = ok && Highs_getObjectiveValue(highs) < Highs_getInfinity(highs);
+  Highs_destroy(highs);
+  for (int i = 0; ok && i < p->column.n; i++)
+    x[i] = solution[i];
+  return ok;
+}

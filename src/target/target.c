@@ -16,7 +16,15 @@
 #include "base/str.h"
 #include "target/toml.h"
 
-typedef enum { F_STRING, F_INT, F_INT64, F_DOUBLE, F_STORAGE } FieldType;
+/* F_DIES: a number, of which each die has its part, or one for each. */
+typedef enum {
+  F_STRING,
+  F_INT,
+  F_INT64,
+  F_DOUBLE,
+  F_STORAGE,
+  F_DIES
+} FieldType;
 
 typedef struct {
   const char *section, *key;
@@ -32,11 +40,13 @@ static const Field fields[] = {
     {"", "clock_mhz", F_DOUBLE, AT(clock_mhz), 1, 1e4},
     {"", "dies", F_INT, AT(dies), 1, 64},
     {"", "budget", F_DOUBLE, AT(budget), 0.01, 1},
-    {"device", "lut", F_DOUBLE, AT(device.lut), 1, 1e9},
-    {"device", "ff", F_DOUBLE, AT(device.ff), 1, 1e9},
-    {"device", "dsp", F_DOUBLE, AT(device.dsp), 0, 1e9},
-    {"device", "bram36", F_DOUBLE, AT(device.bram36), 0, 1e9},
-    {"device", "uram", F_DOUBLE, AT(device.uram), 0, 1e9},
+    {"device", "lut", F_DIES, AT(device.lut), 1, 1e9},
+    {"device", "ff", F_DIES, AT(device.ff), 1, 1e9},
+    {"device", "dsp", F_DIES, AT(device.dsp), 0, 1e9},
+    {"device", "bram36", F_DIES, AT(device.bram36), 0, 1e9},
+    {"device", "uram", F_DIES, AT(device.uram), 0, 1e9},
+    {"device", "die_wires", F_DOUBLE, AT(die_wires), 0, 1e9},
+    {"device", "memory_die", F_INT, AT(memory_die), 0, 63},
     {"memory", "kind", F_STORAGE, AT(memory.kind), 0, 0},
     {"memory", "channels", F_INT, AT(memory.channels), 0, 4096},
     {"memory", "channel_mb", F_INT64, AT(memory.channel_mb), 0, 1e9},
@@ -102,6 +112,7 @@ typedef struct {
   StArena *arena;
   StTarget *t;
   StDiag *diag;
+  const StTomlItem *item[NFIELDS]; /* NULL: not there */
   bool ok;
 } Loader;
 
@@ -183,7 +194,7 @@ static int find_field(const StTomlItem *item) {
   return f;
 }
 
-static void set_item(Loader *l, const StTomlItem *item, bool *seen) {
+static void set_item(Loader *l, const StTomlItem *item) {
   for (int c = 0; c < ST_CLASS_COUNT; c++)
     if (!strcmp(class_names[c], item->section)) {
       set_operator(l, c, item);
@@ -196,11 +207,54 @@ static void set_item(Loader *l, const StTomlItem *item, bool *seen) {
     l->ok = false;
     return;
   }
-  seen[f] = true;
+  l->item[f] = item;
   if (fields[f].type == F_STRING || fields[f].type == F_STORAGE)
     set_string(l, &fields[f], item);
-  else
+  else if (fields[f].type != F_DIES)
     set_number(l, &fields[f], item);
+}
+
+static void set_share(Loader *l, const Field *f, const StTomlItem *item,
+                      StCost *die) {
+  int n = l->t->dies;
+  bool parts = item->kind == ST_TOML_LIST;
+  if (item->kind == ST_TOML_STRING || (parts && item->n != n)) {
+    st_error(l->diag, item->loc,
+             "'%s' needs a number, or a list of one for each of %d dies",
+             item->key, n);
+    l->ok = false;
+    return;
+  }
+  double sum = 0;
+  for (int d = 0; d < n; d++) {
+    double x = parts ? item->number[d] : item->number[0] / n;
+    memcpy((char *)&die[d] + (f->offset - offsetof(StTarget, device)), &x,
+           sizeof x);
+    sum += x;
+    if (x < 0) {
+      complain(l, item, "must not be negative");
+      return;
+    }
+  }
+  if (sum < f->min || sum > f->max) {
+    st_error(l->diag, item->loc, "'%s' must lie between %g and %g in all",
+             item->key, f->min, f->max);
+    l->ok = false;
+  }
+  memcpy((char *)l->t + f->offset, &sum, sizeof sum);
+}
+
+static void set_dies(Loader *l, StLoc loc) {
+  StCost *die = ST_NEW_N(l->arena, StCost, l->t->dies);
+  for (int f = 0; f < NFIELDS; f++)
+    if (fields[f].type == F_DIES)
+      set_share(l, &fields[f], l->item[f], die);
+  l->t->die = die;
+  if (l->t->memory_die >= l->t->dies) {
+    st_error(l->diag, loc, "'memory_die' is %d and there are %d dies",
+             l->t->memory_die, l->t->dies);
+    l->ok = false;
+  }
 }
 
 static StClass next_class(StClass c) {
@@ -245,19 +299,20 @@ static void complete_operators(Loader *l, StLoc loc) {
 const StTarget *st_target_parse(StArena *arena, const char *file,
                                 const char *text, size_t n, StDiag *diag) {
   StToml toml;
-  bool seen[NFIELDS] = {false};
   StTarget *t = ST_NEW(arena, StTarget);
   Loader l = {.arena = arena, .t = t, .diag = diag, .ok = true};
   StLoc loc = {st_arena_strdup(arena, file), 1, 1};
   l.ok = st_toml_parse(arena, loc.file, text, n, &toml, diag);
   for (int i = 0; i < toml.n; i++)
-    set_item(&l, &toml.at[i], seen);
+    set_item(&l, &toml.at[i]);
   for (int f = 0; f < NFIELDS && l.ok; f++)
-    if (!seen[f]) {
+    if (!l.item[f]) {
       st_error(diag, loc, "the target lacks '%s' in [%s]", fields[f].key,
                *fields[f].section ? fields[f].section : "the beginning");
       l.ok = false;
     }
+  if (l.ok)
+    set_dies(&l, loc);
   if (l.ok)
     complete_operators(&l, loc);
   if (l.ok && (t->memory.kind == ST_STORAGE_ONCHIP) != !t->memory.channels) {
@@ -275,7 +330,6 @@ const StTarget *st_target_parse(StArena *arena, const char *file,
   t->latency.fifo[ST_MEM_AUTO] = t->latency.fifo[ST_MEM_REG];
   t->latency.fifo[ST_MEM_ROM] = t->latency.fifo[ST_MEM_BRAM];
   t->latency.fifo[ST_MEM_HBM] = st_target_memory_latency(t);
-  t->per_die = st_cost_scale(t->device, 1.0 / t->dies);
   return t;
 }
 

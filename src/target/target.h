@@ -44,10 +44,12 @@ typedef struct {
   const char *name;
   const char *part; /* the vendor's name of the device */
   double clock_mhz;
-  int dies;
-  StCost device;  /* all dies together */
-  StCost per_die; /* device / dies */
-  double budget;  /* share of each resource that a design may use */
+  int dies;          /* in a row: each is joined to the next */
+  const StCost *die; /* [dies] */
+  StCost device;     /* all dies together */
+  double die_wires;  /* between a die and the next */
+  int memory_die;    /* beside which the memory lies */
+  double budget; /* share of each resource of a die that a design may use */
 
   struct {
     StStorage kind;

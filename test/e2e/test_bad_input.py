@@ -149,6 +149,17 @@ def test_flipped_bits_of_a_build(linear, tmp_path, name):
         orderly("report", build)
 
 
+def test_die_that_is_not_there(linear, tmp_path):
+    build = tmp_path / "build"
+    shutil.copytree(linear[1], build)
+    path = build / "design.st"
+    text, n = re.subn(r"( group 1) die \d", r"\1 die 3", path.read_text(),
+                      count=1)
+    assert n
+    path.write_text(text)
+    assert "is on die 3, and u55c has 3" in refused("report", build)
+
+
 @pytest.mark.parametrize("extent, words", [
     (10 ** 9, r"128000\.0 MB where u55c has"),
     (10 ** 14, r"beats in a step"),
@@ -298,7 +309,7 @@ def target_with(tmp_path, **values):
     with open(os.path.join(ROOT, "targets", "u55c.toml")) as f:
         text = f.read()
     for key, value in values.items():
-        text, n = re.subn(rf"(?m)^{key} = \d+", f"{key} = {value}", text,
+        text, n = re.subn(rf"(?m)^{key} = [\d\[][^\n]*", f"{key} = {value}", text,
                           count=1)
         assert n == 1, key
     path = tmp_path / "small.toml"
@@ -309,6 +320,9 @@ def target_with(tmp_path, **values):
 @pytest.mark.parametrize("values, words", [
     ({"lut": 3000}, r"\d+ LUT needed, 2400 within"),
     ({"dsp": 8}, r"\d+ DSP needed, 6 within"),
+    ({"lut": "[3000, 1000000, 1000000]"},
+     r"fit die 0 of u55c: \d+ LUT needed, 2400 within(.|\n)*\d+ LUT of these "
+     r"are for the \w+ from \S+:\d+"),
     ({"channels": 1, "channel_mb": 1}, r"(?i)memory"),
 ])
 def test_design_over_the_device(stories, tmp_path, no_build, values, words):

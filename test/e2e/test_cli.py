@@ -60,10 +60,19 @@ def test_report_json(stories, command):
     used, available = r["resources"]["used"], r["resources"]["available"]
     assert set(used) == set(available)
     assert all(used[k] <= available[k] for k in used)
+    for key in used:
+        dies = [d["used"][key] for d in r["dies"]]
+        assert sum(dies) == pytest.approx(used[key])
+        assert all(d["used"][key] <= 0.8 * d["available"][key]
+                   for d in r["dies"])
+    assert len(r["dies"]) == 3 and all(
+        d["wires_to_next"]["used"] <= 0.8 * d["wires_to_next"]["available"]
+        for d in r["dies"][:2])
+    assert {k["die"] for k in r["kernels"]} <= {0, 1, 2}
     memory = r["intermediate_bytes"]
     assert 0 < memory["fused"] < memory["unfused"]
     names = [p["name"] for p in r["passes"]]
-    assert names[0] == "import" and names[-1] == "size-fifos"
+    assert names[0] == "import" and names[-1] == "place"
     assert all(p["seconds"] >= 0 for p in r["passes"])
 
 
@@ -71,7 +80,7 @@ def test_report_table(stories, command):
     text = command("report", stories[2]).stdout
     r = output(command, "report", stories[2])
     for words in ("on-chip memory", "FIFO", "saved by fusion", "BRAM36", "URAM",
-                  "compile time"):
+                  "wires to next", "die 2", "compile time"):
         assert words in text, words
     for p in r["passes"]:
         assert p["name"] in text

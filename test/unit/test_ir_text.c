@@ -331,6 +331,7 @@ static void any_op(StModule *m, uint64_t *seed, StValue **values, int *n) {
     v->type = any_type(a, seed);
     v->depth = flip(seed) ? 0 : rnd(seed, 99);
     v->memory = (StMemory)rnd(seed, ST_MEM_COUNT);
+    v->die = (int)rnd(seed, 3);
     v->name = any_name(a, seed);
     values[(*n)++] = v;
   }

@@ -134,6 +134,7 @@ static const Damage stream_damages[] = {
     {"store #9 (%8)", "store #9 (%9)", "stream 0 has 0 users instead of one"},
     {"depth 2, itensor", ", itensor",
      "a stream has no depth while others have"},
+    {"tensor<f32 [6, 8]>", "tensor<f32 [6, 8]> die 1", "result 0 has die 1"},
     {"kernel #7 (%5, %6)", "kernel #7 (%5, %0)", "operand 1 is a tensor"},
     {"(%5, %6) name \"add\"", "(%5, %6) name \"add\" scope 1", "scope 1"},
     {"load #4 (%2)", "load #4 (%2, %2, %2)", "3 operands and 1 results"},

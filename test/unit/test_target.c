@@ -37,7 +37,9 @@ static void test_u55c(void **state) {
   const StTarget *t = st_target_load(a, "u55c", diag);
   assert_non_null(t);
   assert_int_equal(t->dies, 3);
-  assert_true(t->device.lut == 1303680 && t->per_die.lut == 434560);
+  assert_true(t->device.lut == 1303680 && t->die[0].lut == 439680);
+  assert_true(t->die[2].dsp == 3072 && t->die[1].bram36 == 672);
+  assert_true(t->die_wires == 23040 && t->memory_die == 0);
   /* 14.375e9 * 8 * 0.924 / 250e6 = 425.04 */
   assert_int_equal(st_target_channel_bits(t), 425);
   assert_int_equal(st_target_memory_latency(t), 64);
@@ -155,6 +157,12 @@ static void test_refused(void **state) {
       {"[device]", "[device", "expected ']'"},
       {"[device]", "[]", "expected the name of a section"},
       {"[device]", "[device] 1", "nothing may follow a section's header"},
+      {"dies", "dies = 2", "or a list of one for each of 2 dies"},
+      {"lut =", "lut = [1, 2]", "or a list of one for each of 3 dies"},
+      {"lut =", "lut = \"3\"", "or a list of one for each of 3 dies"},
+      {"lut =", "lut = [-1, 2, 3]", "'lut' must not be negative"},
+      {"lut =", "lut = 0", "'lut' must lie between 1 and 1e+09 in all"},
+      {"memory_die", "memory_die = 3", "'memory_die' is 3 and there are 3"},
       {"lut =", "=", "expected 'key = value'"},
       {"kind", "kind = \"tape\"", "must be \"hbm\", \"ddr\" or \"onchip\""},
       {"kind", "kind = \"onchip\"", "\"onchip\" has 0 memory channels"},
