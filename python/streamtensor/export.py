@@ -13,7 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.experimental.symbolic_shapes import ShapeEnv
 from torch.utils import _pytree as pytree
 
-from . import lower, package, sizes, step
+from . import grids, lower, package, sizes, step
 from .errors import ExportError
 
 TOLERANCE = 1e-3  # of the logits of the step against the model's own
@@ -31,11 +31,8 @@ def _gguf_file(directory):
     return names[0] if names else None
 
 
-def load_model(directory):
-    """The causal LM of a local checkpoint directory, in f32."""
-    from transformers import AutoModelForCausalLM
-    if not os.path.isdir(directory):
-        raise ExportError(f"{directory} is not a directory")
+def _gguf_checkpoint(directory):
+    """The .gguf file that holds the weights; None if others do."""
     gguf = _gguf_file(directory)
     if not os.path.exists(os.path.join(directory, "config.json")):
         if gguf is None:
@@ -43,6 +40,15 @@ def load_model(directory):
                               ".gguf file")
     elif any(n.endswith(".safetensors") for n in os.listdir(directory)):
         gguf = None
+    return gguf
+
+
+def load_model(directory):
+    """The causal LM of a local checkpoint directory, in f32."""
+    from transformers import AutoModelForCausalLM
+    if not os.path.isdir(directory):
+        raise ExportError(f"{directory} is not a directory")
+    gguf = _gguf_checkpoint(directory)
     try:
         kwargs = {"gguf_file": gguf} if gguf else {}
         model, info = AutoModelForCausalLM.from_pretrained(
@@ -359,11 +365,36 @@ def _weights(params, config_only, seed):
     """Name -> tensor, or function that makes it when it is written; None for
     a package without."""
     if not config_only:
-        return params
+        return dict(params)
     if seed is None:
         return None
     return {n: functools.partial(random_tensor, n, t, seed)
             if t.device.type == "meta" else t for n, t in params.items()}
+
+
+def _own_grids(directory, params):
+    """Name -> Grid of the parameters whose weights the checkpoint holds as
+    integers."""
+    gguf = _gguf_checkpoint(directory)
+    if gguf is None:
+        return {}
+    found, unused = grids.from_gguf(os.path.join(directory, gguf), params)
+    if found:
+        say(f"{len(found)} parameters keep the integers of {gguf}")
+    if unused:
+        types = ", ".join(sorted(set(unused.values())))
+        say(f"warning: {len(unused)} quantised tensors of {gguf} ({types}) "
+            f"are read as floats only: {_some(sorted(unused))}")
+    return found
+
+
+def _add_grids(description, weights, found):
+    """Declare grids with their parameters, and put them into the weights."""
+    for port in description["arguments"]:
+        grid = found.get(port["name"])
+        if grid is not None:
+            port["grid"] = grid.describe()
+            weights.update(grid.tensors(port["name"]))
 
 
 def export_causal_lm(directory, output, chunk=None, ctx=None,
@@ -381,9 +412,11 @@ def export_causal_lm(directory, output, chunk=None, ctx=None,
     text, used = _trace(function, traced, shapes, chunk, ctx, not config_only)
     params = {n: params[n] for n in used}
     weights = _weights(params, config_only, random_weights)
-    package.write(output,
-                  _describe(model, params, shapes, chunk, ctx, weights),
-                  text, weights, _tokenizer_files(directory))
+    description = _describe(model, params, shapes, chunk, ctx, weights)
+    if not config_only:
+        _add_grids(description, weights, _own_grids(directory, params))
+    package.write(output, description, text, weights,
+                  _tokenizer_files(directory))
     say(f"wrote {output}: {len(text) / 1e6:.2f} MB of linalg, "
         f"{sum(t.numel() for t in params.values()) / 1e6:.2f} M parameters")
 

@@ -106,12 +106,26 @@ def _exchange(a, b):
     os.rename(old, a)
 
 
+def _with_grids(ports, weights):
+    """The parameters among `ports`, and the tensors of their grids."""
+    for p in ports:
+        if p["role"] != "param":
+            continue
+        yield p
+        for what in ("codes", "scales", "mins") if "grid" in p else ():
+            name = f"{p['name']}.{what}"
+            if name in weights:
+                t = weights[name]
+                yield port(name, "param", t.dtype, t.shape)
+
+
 def save_weights(path, ports, weights):
-    """A safetensors file of the parameters among `ports`, one at a time.
+    """A safetensors file of the parameters among `ports`, one at a time, and of
+    their grids.
 
     weights: name -> tensor, or a function that makes it.
     """
-    ports = sorted((p for p in ports if p["role"] == "param"),
+    ports = sorted(_with_grids(ports, weights),
                    key=lambda p: (-ITEM_BYTES[p["dtype"]], p["name"]))
     header, at = {}, 0
     for p in ports:

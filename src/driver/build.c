@@ -120,6 +120,7 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
   StPassContext ctx = {.target = t,
                        .slack = slack,
                        .scheme = scheme,
+                       .own = p->grid,
                        .diag = diag,
                        .certificate = &extras->certificate,
                        .quantised = &extras->quantised};

@@ -98,7 +98,9 @@ int st_command_opt(int argc, char **argv) {
   StDiag *diag = st_diag_new(stderr);
   StPackage *package = NULL;
   StModule *m = read_input(input, &package, diag);
-  StPassContext ctx = {.diag = diag, .lanes = atoi(lanes)};
+  StPassContext ctx = {.diag = diag,
+                       .lanes = atoi(lanes),
+                       .own = package ? package->grid : NULL};
   if (m && st_scheme_parse(scheme, &ctx.scheme, diag))
     ctx.target = st_target_load(arena, target, diag);
   StPassTime times[MOST_NAMES];

@@ -82,7 +82,9 @@ static bool bind_one(StParam *to, const StPort *p, const StSafetensors *own,
   if (to->tensor)
     at.file = st_safetensors_path(to->file);
   st_error(diag, at, "parameter '%s' %s", p->name, wrong);
-  st_note(diag, "compile the package again");
+  st_note(diag, to->tensor && to->file == package->weights
+                    ? "export the model again"
+                    : "compile the package again");
   return false;
 }
 

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "import/package_check.h"
+#include "quant/scheme.h"
 
 enum { VERSION = 1 };
 
@@ -144,6 +145,45 @@ static bool read_rows(const Reader *r, const StJson *v, StPort *port) {
     return false;
   port->axis = r->arg[at].axis = (int)axis;
   return true;
+}
+
+/* The grid of a parameter: {"bits", "group", "axis", "mins"}. */
+static bool read_grid(const Reader *r, const StJson *v, const StPort *port,
+                      StGrid *grid) {
+  const StJson *at = st_json_find(v, "grid");
+  int64_t bits, axis, group;
+  if (!at)
+    return true;
+  int64_t *shape = ST_NEW_N(r->p->arena, int64_t, port->rank + 1);
+  if (port->role != ST_ROLE_PARAM || port->dtype != ST_F32 || !port->rank) {
+    st_json_error(at, "only parameters in f32 lie on a grid");
+    return false;
+  }
+  if (!st_json_get_int(at, "bits", 4, 8, &bits) ||
+      !st_json_get_int(at, "axis", 0, port->rank - 1, &axis) ||
+      !st_json_get_int(at, "group", 1, ST_GROUP_MAX, &group) ||
+      !st_json_get_bool(at, "mins", &grid->mins))
+    return false;
+  for (int i = 0; i < port->rank; i++)
+    shape[i] = port->shape[i].c;
+  if ((bits != 4 && bits != 8) || shape[axis] % group) {
+    st_json_error(at,
+                  "codes have 4 or 8 bits, and a group divides the %" PRId64
+                  " elements along its axis",
+                  shape[axis]);
+    return false;
+  }
+  *grid = (StGrid){port->rank, shape, (int)axis, group, (int)bits, grid->mins};
+  return true;
+}
+
+static bool read_grids(const Reader *r) {
+  const StSignature *s = &r->p->sig;
+  const StJson *list = st_json_find(r->root, "arguments");
+  bool ok = true;
+  for (int i = 0; i < s->nargs; i++)
+    ok &= read_grid(r, st_json_item(list, i), &s->arg[i], &r->p->grid[i]);
+  return ok;
 }
 
 static StPort *read_ports(Reader *r, const char *key, bool result, int *n) {
@@ -312,8 +352,9 @@ static void read_package(Reader *r) {
   p->sig.arg = r->arg = read_ports(r, "arguments", false, &p->sig.nargs);
   p->sig.ret = read_ports(r, "results", true, &p->sig.nrets);
   p->param = ST_NEW_N(p->arena, const StTensor *, p->sig.nargs);
+  p->grid = ST_NEW_N(p->arena, StGrid, p->sig.nargs);
   if (r->ok)
-    r->ok = st_package_check_ports(p, r->root);
+    r->ok = st_package_check_ports(p, r->root) && read_grids(r);
   read_files(r);
   if (r->ok && p->weights)
     r->ok = st_package_check_weights(p, r->root, r->diag);

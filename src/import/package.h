@@ -9,6 +9,7 @@
 
 #include "base/safetensors.h"
 #include "import/import.h"
+#include "quant/grid.h"
 
 typedef enum { ST_PACKAGE_CAUSAL_LM, ST_PACKAGE_MODULE } StPackageKind;
 
@@ -26,6 +27,9 @@ typedef struct {
   StSafetensors *weights; /* NULL: a configuration only */
   const StTensor **param; /* [sig.nargs] data of PARAM arguments, NULL of the
                              others; all NULL without weights */
+  StGrid *grid;           /* [sig.nargs] the grid on which a PARAM lies, bits 0:
+                             none. Tensors NAME.codes (i8), NAME.scales and, with
+                             minimums, NAME.mins (f16) of the weights hold it */
 } StPackage;
 
 /* NULL after located errors: the declaration is checked in itself, and every

@@ -183,8 +183,52 @@ static const char *mismatch(const StPackage *p, const StPort *arg,
                          st_shape_text(a, t->rank, t->shape), want);
 }
 
+/* Says that a tensor of the weights is not what an argument needs. */
+static void refuse_tensor(const StPackage *p, const StJson *root, int arg,
+                          const char *wrong, StDiag *diag) {
+  StLoc at = st_json_loc(arg_at(root, arg));
+  st_error(diag, (StLoc){.file = st_safetensors_path(p->weights)}, "%s", wrong);
+  st_note(diag,
+          "%s:%d declares it; export the model again, together with its "
+          "weights",
+          at.file, at.line);
+}
+
+/* A tensor of the grid of an argument is there with its type: codes if
+ * `elements`, else one number a group. */
+static bool check_grid_tensor(StPackage *p, const StJson *root, int arg,
+                              const char *what, bool elements, StDiag *diag) {
+  const StGrid *g = &p->grid[arg];
+  StSym *shape = ST_NEW_N(p->arena, StSym, g->rank + 2);
+  StPort port = {.dtype = elements ? ST_I8 : ST_F16, .shape = shape};
+  port.name = st_arena_printf(p->arena, "%s.%s", p->sig.arg[arg].name, what);
+  for (int d = 0; d < g->rank; d++)
+    if (d != g->axis)
+      shape[port.rank++] = st_sym_const(g->shape[d]);
+  shape[port.rank++] = st_sym_const(g->shape[g->axis] / g->group);
+  if (elements)
+    shape[port.rank++] = st_sym_const(g->group);
+  const char *wrong =
+      mismatch(p, &port, st_safetensors_find(p->weights, port.name));
+  if (wrong)
+    refuse_tensor(p, root, arg, wrong, diag);
+  return !wrong;
+}
+
+static bool check_grid(StPackage *p, const StJson *root, int arg,
+                       StDiag *diag) {
+  const StGrid *g = &p->grid[arg];
+  bool ok = true;
+  if (g->bits) {
+    ok &= check_grid_tensor(p, root, arg, "codes", true, diag);
+    ok &= check_grid_tensor(p, root, arg, "scales", false, diag);
+  }
+  if (g->mins)
+    ok &= check_grid_tensor(p, root, arg, "mins", false, diag);
+  return ok;
+}
+
 bool st_package_check_weights(StPackage *p, const StJson *root, StDiag *diag) {
-  const char *file = st_safetensors_path(p->weights);
   bool ok = true;
   for (int i = 0; i < p->sig.nargs; i++) {
     const StPort *arg = &p->sig.arg[i];
@@ -193,15 +237,9 @@ bool st_package_check_weights(StPackage *p, const StJson *root, StDiag *diag) {
     const StTensor *t = st_safetensors_find(p->weights, arg->name);
     const char *wrong = mismatch(p, arg, t);
     p->param[i] = t;
-    if (!wrong)
-      continue;
-    StLoc at = st_json_loc(arg_at(root, i));
-    st_error(diag, (StLoc){.file = file}, "%s", wrong);
-    st_note(diag,
-            "%s:%d declares it; export the model again, together with its "
-            "weights",
-            at.file, at.line);
-    ok = false;
+    if (wrong)
+      refuse_tensor(p, root, i, wrong, diag);
+    ok &= !wrong && check_grid(p, root, i, diag);
   }
   return ok;
 }

@@ -21,6 +21,9 @@ typedef struct {
   int lanes;    /* elements of every vector; 0: what `tile` finds best */
   double slack; /* factor on the time that `tile` gives to ops; 0: 1 */
   StScheme scheme;        /* of weights and what is multiplied with them */
+  const StGrid *own; /* [arguments] grids on which the package's parameters lie
+                        already, bits 0: none; NULL: none at all. Their codes
+                        and scales are found by the names that quantize gives */
   StQuantised *quantised; /* gets what quantize replaced; NULL: not wanted.
                              In the module's arena */
   StDiag *diag;           /* where errors go */

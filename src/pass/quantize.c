@@ -9,9 +9,11 @@
  *   dot[m, n, j]  = sum_i q[m, j, i] * codes[n, j, i]             int32
  *   y[m, n]       = sum_j dot[m, n, j] * scales[n, j] * (a[m, j] / 127)
  *
- * The weight's argument becomes its codes; the scales are a new argument. Rows
- * of a table that is a weight as well (a tied embedding) are looked up as code
- * * scale. What x was quantised to is shared by all products of x. */
+ * The weight's argument becomes its codes; the scales are a new argument, and
+ * so are minimums, which only a package's own grid has (quantize_product.c has
+ * that formula). Rows of a table that is a weight as well (a tied embedding)
+ * are looked up as code * scale + min. What x was quantised to is shared by all
+ * products of x. */
 #include "pass/quantize.h"
 
 #include <string.h>
@@ -24,8 +26,8 @@ typedef struct {
 
 static void rewrite_product(Quantize *q, StOp *op, const StProduct *p,
                             const StQuantParam *w) {
-  StQuantForm f = {w->codes, w->scales, w->arg->result[0]->type.rank, w->axis,
-                   w->group};
+  StQuantForm f = {w->codes, w->scales, w->arg->result[0]->type.rank,
+                   w->axis,  w->group,  w->minima};
   st_quant_product(&q->q, op, p, &f);
 }
 
@@ -52,10 +54,19 @@ static int push_index(Quantize *q, StOp *op, int d) {
   return st_expr_push(q->q.w.m, &op->u.nest.body, e);
 }
 
-/* code * scale in place of the extract `old`; its number in the new body. */
+/* The f16 of the group, as f32. */
+static int push_number(Quantize *q, StOp *op, int operand, const int *at,
+                       int n) {
+  int x = push_extract(q, op, ST_F16, operand, at, n);
+  return st_write_expr(&q->q.w, op, ST_X_EXTF, ST_F32, x, -1);
+}
+
+/* code * scale (+ min) in place of the extract `old`; its number in the new
+ * body. Scales and minimums are the last operands. */
 static int push_lookup(Quantize *q, StOp *op, const StExpr *old,
-                       const int *moved, int d, int inner) {
-  int n = old->nindices, scales = op->noperands - 1;
+                       const int *moved, const StQuantParam *w, int d,
+                       int inner) {
+  int n = old->nindices, scales = op->noperands - (w->minima ? 2 : 1);
   int *at = ST_NEW_N(q->q.w.a, int, n + 1);
   for (int i = 0; i + 1 < n; i++)
     at[i] = moved[old->indices[i]];
@@ -63,19 +74,22 @@ static int push_lookup(Quantize *q, StOp *op, const StExpr *old,
   at[n] = push_index(q, op, inner);
   StDtype type = op->operand[old->operand]->type.dtype;
   int code = push_extract(q, op, type, old->operand, at, n + 1);
-  int scale = push_extract(q, op, ST_F16, scales, at, n);
-  code = st_write_expr(&q->q.w, op, ST_X_SITOFP, ST_F32, code, -1);
-  scale = st_write_expr(&q->q.w, op, ST_X_EXTF, ST_F32, scale, -1);
-  return st_write_expr(&q->q.w, op, ST_X_MULF, ST_F32, code, scale);
+  code = st_write_expr(&q->q.w, op, st_quant_widen(w->codes, w->minima, true),
+                       ST_F32, code, -1);
+  int x = st_write_expr(&q->q.w, op, ST_X_MULF, ST_F32, code,
+                        push_number(q, op, scales, at, n));
+  return w->minima ? st_write_expr(&q->q.w, op, ST_X_ADDF, ST_F32, x,
+                                   push_number(q, op, scales + 1, at, n))
+                   : x;
 }
 
 static void copy_body(Quantize *q, StOp *op, const StNest *old,
-                      const StLookup *l, int inner) {
+                      const StLookup *l, const StQuantParam *w, int inner) {
   int *moved = ST_NEW_N(q->q.w.a, int, old->body.n + 1);
   for (int i = 0; i < old->body.n; i++) {
     StExpr e = old->body.at[i];
     if (i == l->expr) {
-      moved[i] = push_lookup(q, op, &e, moved, l->d, inner);
+      moved[i] = push_lookup(q, op, &e, moved, w, l->d, inner);
       continue;
     }
     for (int a = 0; a < 3; a++)
@@ -95,17 +109,19 @@ static void rewrite_lookup(Quantize *q, StOp *op, const StLookup *l,
   const StNest *old = &op->u.nest;
   int n = op->noperands, inner = old->ndims,
       table = old->body.at[l->expr].operand;
-  StValue **operand = ST_NEW_N(q->q.w.a, StValue *, n + 1);
+  StValue **operand = ST_NEW_N(q->q.w.a, StValue *, n + 2);
   memcpy(operand, op->operand, (size_t)n * sizeof *operand);
   operand[table] = w->codes;
   operand[n] = w->scales;
+  operand[n + 1] = w->minima;
   StDim *dim = ST_NEW_N(q->q.w.a, StDim, inner + 1);
   memcpy(dim, old->dim, (size_t)inner * sizeof *dim);
   dim[l->d].extent = st_sym_const(dim[l->d].extent.c / w->group);
   dim[inner] = (StDim){.extent = st_sym_const(w->group)};
-  StOp *rows = st_write_generic(&q->q.w, op, n + 1, operand, inner + 1, dim);
+  StOp *rows = st_write_generic(&q->q.w, op, w->minima ? n + 2 : n + 1, operand,
+                                inner + 1, dim);
   memcpy(rows->u.nest.in, old->in, (size_t)n * sizeof *old->in);
-  copy_body(q, rows, old, l, inner);
+  copy_body(q, rows, old, l, w, inner);
   const StType *t = &op->result[0]->type;
   int axis = 0;
   while (st_affine_single(&old->out[0].map[axis]) != l->d)
@@ -136,8 +152,16 @@ static StType codes_type(Quantize *q, const StQuantParam *p, StDtype dtype,
   return r;
 }
 
+/* An argument NAME.what in place of `arg`, or a new one if that is negative. */
 static StValue *add_param(Quantize *q, const StOp *like, int arg,
-                          const StType *type, const char *name) {
+                          const StType *type, const char *name,
+                          const char *what) {
+  StPort none = {0};
+  name = st_arena_printf(q->q.w.a, "%s.%s", name, what);
+  if (arg < 0) {
+    arg = q->q.w.m->arg.n;
+    st_vec_push(q->q.w.a, &q->q.w.m->arg, none);
+  }
   q->q.w.m->arg.at[arg] = (StPort){.name = name,
                                    .role = ST_ROLE_PARAM,
                                    .dtype = type->dtype,
@@ -157,17 +181,14 @@ static StValue *add_param(Quantize *q, const StOp *like, int arg,
 static void replace_param(Quantize *q, int arg, StQuantParam *p) {
   const char *name = q->q.w.m->arg.at[arg].name;
   const StType *t = &p->arg->result[0]->type;
-  StType codes =
-      codes_type(q, p, q->find.scheme.weight_bits == 4 ? ST_I4 : ST_I8, true);
+  StType codes = codes_type(q, p, p->bits == 4 ? ST_I4 : ST_I8, true);
   StType scales = codes_type(q, p, ST_F16, false);
-  StPort none = {0};
-  st_vec_push(q->q.w.a, &q->q.w.m->arg, none);
+  p->codes = add_param(q, p->arg, arg, &codes, name, "codes");
+  p->scales = add_param(q, p->arg, -1, &scales, name, "scales");
   int second = q->q.w.m->arg.n - 1;
-  p->codes = add_param(q, p->arg, arg, &codes,
-                       st_arena_printf(q->q.w.a, "%s.codes", name));
-  p->scales = add_param(q, p->arg, second, &scales,
-                        st_arena_printf(q->q.w.a, "%s.scales", name));
-  if (!q->made)
+  if (p->mins)
+    p->minima = add_param(q, p->arg, -1, &scales, name, "mins");
+  if (!q->made || p->own)
     return;
   int64_t *shape = ST_NEW_N(q->q.w.a, int64_t, t->rank);
   for (int i = 0; i < t->rank; i++)
@@ -176,7 +197,7 @@ static void replace_param(Quantize *q, int arg, StQuantParam *p) {
       .source = arg,
       .codes = arg,
       .scales = second,
-      .grid = {t->rank, shape, p->axis, p->group, q->find.scheme.weight_bits}};
+      .grid = {t->rank, shape, p->axis, p->group, p->bits, p->mins}};
   st_vec_push(q->q.w.a, q->made, made);
 }
 
@@ -211,7 +232,10 @@ bool st_pass_quantize(StModule *m, const StPassContext *ctx) {
   if (!ctx->scheme.weight_bits)
     return true;
   Quantize q = {
-      .find = {.m = m, .scheme = ctx->scheme, .scratch = st_arena_new()},
+      .find = {.m = m,
+               .scheme = ctx->scheme,
+               .own = ctx->own,
+               .scratch = st_arena_new()},
       .q = {.w = {.m = m, .a = m->arena}, .bits = ctx->scheme.activation_bits},
       .made = ctx->quantised};
   st_quant_find(&q.find);

@@ -52,13 +52,16 @@ typedef struct {
   int uses, good; /* leaf uses, and those that can be rewritten */
   int products;   /* uses as a factor */
   int axis;       /* dim along which groups lie; -1: not known */
-  int64_t group;
-  StValue *codes, *scales; /* once made */
+  int64_t group;  /* 0: none */
+  int bits;
+  bool mins, own;                   /* the package's grid */
+  StValue *codes, *scales, *minima; /* once made; NULL without minimums */
 } StQuantParam;
 
 typedef struct {
   StModule *m;
   StScheme scheme;
+  const StGrid *own; /* [arguments] as StPassContext has it */
   StArena *scratch;
   const StOrigin **origin; /* [value id]; NULL: none */
   StProduct **product;     /* [op id] */
@@ -73,12 +76,18 @@ void st_quant_find(StQuantFind *f);
 int st_quant_takes(const StQuantFind *f, const StValue *v);
 
 /* A tensor of `rank` dims in integers: codes [dims but the axis.., groups,
- * elements of a group] and scales [dims but the axis.., groups]. */
+ * elements of a group], scales and minimums [dims but the axis.., groups]. */
 typedef struct {
   StValue *codes, *scales;
   int rank, axis;
   int64_t group;
+  StValue *minima; /* NULL: none. With them codes of 4 bits are unsigned */
 } StQuantForm;
+
+/* What widens codes: to an integer (EXTSI or EXTUI), to a float (SITOFP or
+ * UITOFP). */
+StScalarKind st_quant_widen(const StValue *codes, const StValue *minima,
+                            bool to_float);
 
 /* What x [.., k, ..] was quantised to along its dim `axis`: codes
  * [.., groups, elements, ..] and scales [.., groups, ..], f32. */
@@ -87,6 +96,8 @@ typedef struct {
   int axis;
   int64_t group;
   StValue *q, *scale;
+  StValue *sum; /* of the codes of a group, as f32 [.., groups, ..]; made when
+                   first wanted */
 } StQuantRows;
 
 typedef struct {

@@ -89,13 +89,22 @@ static StLookup *find_lookup(StQuantFind *f, const StOp *op) {
 /* ---- all of it
  * ----------------------------------------------------------------- */
 
+/* The grid along the axis: the package's own, else the scheme's. */
+static void choose_grid(StQuantFind *f, StQuantParam *p, int axis) {
+  const StType *t = &p->arg->result[0]->type;
+  const StGrid *own = f->own ? &f->own[p->arg->u.index.index[0]] : &(StGrid){0};
+  p->axis = axis;
+  p->own = own->bits && own->axis == axis;
+  p->bits = p->own ? own->bits : f->scheme.weight_bits;
+  p->mins = p->own && own->mins;
+  p->group =
+      p->own ? own->group : st_scheme_group(&f->scheme, t->shape[axis].c);
+}
+
 /* A use along `axis` of the parameter. */
 static void count_good(StQuantFind *f, StQuantParam *p, int axis) {
-  const StType *t = &p->arg->result[0]->type;
-  if (p->axis < 0) {
-    p->axis = axis;
-    p->group = st_scheme_group(&f->scheme, t->shape[axis].c);
-  }
+  if (p->axis < 0)
+    choose_grid(f, p, axis);
   p->good += p->axis == axis && p->group > 0;
 }
 

@@ -3,7 +3,13 @@
  *   a[m, j]       = max_i |x[m, j, i]|              k = j * g + i
  *   q[m, j, i]    = round(x[m, j, i] * (127 / a[m, j]))           int8
  *   dot[m, n, j]  = sum_i q[m, j, i] * codes[n, j, i]             int32
- *   y[m, n]       = sum_j dot[m, n, j] * scales[n, j] * (a[m, j] / 127) */
+ *   y[m, n]       = sum_j dot[m, n, j] * scales[n, j] * (a[m, j] / 127)
+ *
+ * or, if the second factor has minimums,
+ *
+ *   sum[m, j]     = sum_i q[m, j, i]
+ *   y[m, n]       = sum_j (dot[m, n, j] * scales[n, j] +
+ *                          sum[m, j] * mins[n, j]) * (a[m, j] / 127) */
 #include "pass/quantize.h"
 
 #include <string.h>
@@ -60,13 +66,22 @@ static StValue *add_codes(StWriter *w, const StOp *like, StValue *x,
   return op->result[0];
 }
 
+/* What x was quantised to, if it was. */
+static StQuantRows *find_rows(StQuantWriter *q, const StValue *x, int axis,
+                              int64_t group) {
+  for (int i = 0; i < q->done.n; i++) {
+    StQuantRows *d = &q->done.at[i];
+    if (d->x == x && d->axis == axis && d->group == group)
+      return d;
+  }
+  return NULL;
+}
+
 StQuantRows st_quant_rows(StQuantWriter *q, const StOp *like, StValue *x,
                           int axis, int64_t group) {
-  for (int i = 0; i < q->done.n; i++) {
-    const StQuantRows *d = &q->done.at[i];
-    if (d->x == x && d->axis == axis && d->group == group)
-      return *d;
-  }
+  const StQuantRows *found = find_rows(q, x, axis, group);
+  if (found)
+    return *found;
   StWriter *w = &q->w;
   StOp *view = st_write_op(w, ST_OP_VIEW, like, 1, &x);
   StValue *split = view->result[0];
@@ -75,10 +90,44 @@ StQuantRows st_quant_rows(StQuantWriter *q, const StOp *like, StValue *x,
   float most = (float)((1 << (q->bits - 1)) - 1);
   StValue *largest = add_largest(w, like, split, axis, &groups);
   StValue *inverse = add_factor(w, like, largest, most, true);
-  StQuantRows d = {x, axis, group, add_codes(w, like, split, inverse, axis),
-                   add_factor(w, like, largest, 1 / most, false)};
+  StQuantRows d = {x,
+                   axis,
+                   group,
+                   add_codes(w, like, split, inverse, axis),
+                   add_factor(w, like, largest, 1 / most, false),
+                   NULL};
   st_vec_push(w->a, &q->done, d);
   return d;
+}
+
+/* The sum of the codes of each group of x, exact in f32. */
+static StValue *sum_of_rows(StQuantWriter *q, const StOp *like,
+                            const StQuantRows *x) {
+  StQuantRows *kept = find_rows(q, x->x, x->axis, x->group);
+  if (kept->sum)
+    return kept->sum;
+  StWriter *w = &q->w;
+  const StType *t = &x->q->type;
+  StDim *dim = st_write_dims(w, t);
+  StValue *codes = x->q;
+  dim[x->axis + 1].reduction = true;
+  StOp *op = st_write_generic(w, like, 1, &codes, t->rank, dim);
+  op->u.nest.in[0].map = st_write_natural_map(w, t->rank, -1);
+  op->u.nest.out[0].yield =
+      st_write_expr(w, op, ST_X_EXTSI, ST_I32, st_write_arg(w, op, 0), -1);
+  op->u.nest.out[0].combine = ST_X_ADDI;
+  op->u.nest.out[0].map = st_write_natural_map(w, t->rank, x->axis + 1);
+  const StType *groups = &x->scale->type;
+  op->result[0]->type =
+      st_type_tensor(w->a, ST_I32, groups->rank, groups->shape);
+  StOp *wide = st_write_generic(w, like, 1, op->result, groups->rank,
+                                st_write_dims(w, groups));
+  wide->u.nest.in[0].map = st_write_natural_map(w, groups->rank, -1);
+  wide->u.nest.out[0].map = st_write_natural_map(w, groups->rank, -1);
+  wide->u.nest.out[0].yield =
+      st_write_expr(w, wide, ST_X_SITOFP, ST_F32, st_write_arg(w, wide, 0), -1);
+  wide->result[0]->type = *groups;
+  return kept->sum = wide->result[0];
 }
 
 /* ---- the product -----------------------------------------------------------
@@ -101,6 +150,14 @@ static StAffine *factor_map(StWriter *w, const StQuantForm *f, const int *walk,
   return map;
 }
 
+StScalarKind st_quant_widen(const StValue *codes, const StValue *minima,
+                            bool to_float) {
+  bool bare = minima && codes->type.dtype == ST_I4;
+  return to_float ? bare ? ST_X_UITOFP : ST_X_SITOFP
+         : bare   ? ST_X_EXTUI
+                  : ST_X_EXTSI;
+}
+
 /* dot[.., j] over the dims of the product, k as groups, and one more for the
  * elements of a group. */
 static StValue *add_dot(StWriter *w, const StOp *op, const StProduct *p,
@@ -118,8 +175,8 @@ static StValue *add_dot(StWriter *w, const StOp *op, const StProduct *p,
   dot->u.nest.in[1].map = factor_map(w, f, p->walk, n->ndims);
   int a =
       st_write_expr(w, dot, ST_X_EXTSI, ST_I32, st_write_arg(w, dot, 0), -1);
-  int b =
-      st_write_expr(w, dot, ST_X_EXTSI, ST_I32, st_write_arg(w, dot, 1), -1);
+  int b = st_write_expr(w, dot, st_quant_widen(f->codes, f->minima, false),
+                        ST_I32, st_write_arg(w, dot, 1), -1);
   StOutput *out = &dot->u.nest.out[0];
   out->yield = st_write_expr(w, dot, ST_X_MULI, ST_I32, a, b);
   out->combine = ST_X_ADDI;
@@ -135,28 +192,45 @@ static StValue *add_dot(StWriter *w, const StOp *op, const StProduct *p,
   return dot->result[0];
 }
 
+/* dot * scale + sum * min of `sum`'s operands. */
+static int write_group(StWriter *w, StOp *sum, bool mins) {
+  int e =
+      st_write_expr(w, sum, ST_X_SITOFP, ST_F32, st_write_arg(w, sum, 0), -1);
+  int s = st_write_expr(w, sum, ST_X_EXTF, ST_F32, st_write_arg(w, sum, 1), -1);
+  e = st_write_expr(w, sum, ST_X_MULF, ST_F32, e, s);
+  if (!mins)
+    return e;
+  s = st_write_expr(w, sum, ST_X_EXTF, ST_F32, st_write_arg(w, sum, 3), -1);
+  s = st_write_expr(w, sum, ST_X_MULF, ST_F32, st_write_arg(w, sum, 4), s);
+  return st_write_expr(w, sum, ST_X_ADDF, ST_F32, e, s);
+}
+
 /* The product itself becomes the sum over groups. */
-static void sum_groups(StWriter *w, StOp *op, const StProduct *p,
+static void sum_groups(StQuantWriter *q, StOp *op, const StProduct *p,
                        const StQuantForm *f, const StQuantRows *x,
                        StValue *dot) {
+  StWriter *w = &q->w;
   const StNest old = op->u.nest;
   StDim *dim = ST_NEW_N(w->a, StDim, old.ndims);
   memcpy(dim, old.dim, (size_t)old.ndims * sizeof *dim);
   dim[p->k].extent = st_sym_const(dim[p->k].extent.c / f->group);
-  StValue *operand[] = {dot, f->scales, x->scale};
-  StOp *sum = st_write_generic(w, op, 3, operand, old.ndims, dim);
+  StValue *operand[] = {dot, f->scales, x->scale, f->minima,
+                        f->minima ? sum_of_rows(q, op, x) : NULL};
+  StOp *sum =
+      st_write_generic(w, op, f->minima ? 5 : 3, operand, old.ndims, dim);
   StNest *n = &sum->u.nest;
   int rank = dot->type.rank;
   n->in[0].map = st_write_copy_map(w, dot->def->u.nest.out[0].map, rank);
   n->in[1].map = factor_map(w, f, p->walk, -1);
   n->in[2].map = st_write_split_map(
       w, old.in[p->x].map, op->operand[p->x]->type.rank, p->x_axis, p->k, -1);
-  int e =
-      st_write_expr(w, sum, ST_X_SITOFP, ST_F32, st_write_arg(w, sum, 0), -1);
-  int s = st_write_expr(w, sum, ST_X_EXTF, ST_F32, st_write_arg(w, sum, 1), -1);
-  e = st_write_expr(w, sum, ST_X_MULF, ST_F32, e, s);
+  if (f->minima) {
+    n->in[3].map = n->in[1].map;
+    n->in[4].map = n->in[2].map;
+  }
   n->out[0].yield =
-      st_write_expr(w, sum, ST_X_MULF, ST_F32, e, st_write_arg(w, sum, 2));
+      st_write_expr(w, sum, ST_X_MULF, ST_F32, write_group(w, sum, f->minima),
+                    st_write_arg(w, sum, 2));
   n->out[0].combine = ST_X_ADDF;
   n->out[0].map = st_write_copy_map(w, old.out[0].map, rank - 1);
   /* users keep their operand: the result moves to the new op */
@@ -167,5 +241,5 @@ static void sum_groups(StWriter *w, StOp *op, const StProduct *p,
 void st_quant_product(StQuantWriter *q, StOp *op, const StProduct *p,
                       const StQuantForm *f) {
   StQuantRows x = st_quant_rows(q, op, op->operand[p->x], p->x_axis, f->group);
-  sum_groups(&q->w, op, p, f, &x, add_dot(&q->w, op, p, f, &x));
+  sum_groups(q, op, p, f, &x, add_dot(&q->w, op, p, f, &x));
 }

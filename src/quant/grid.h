@@ -1,8 +1,11 @@
 /* Weights on a grid: integer codes, and a scale for each group of consecutive
- * elements along one axis: w = code * scale. */
+ * elements along one axis: w = code * scale, or with minimums
+ * w = code * scale + min, where codes of 4 bits are unsigned (0 .. 15, each
+ * held as its low 4 bits, sign extended). */
 #ifndef ST_QUANT_GRID_H
 #define ST_QUANT_GRID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -11,6 +14,7 @@ typedef struct {
   int axis;             /* groups lie along this dim */
   int64_t group;        /* divides its extent */
   int bits;             /* 4 or 8: codes are -2^(bits-1) .. 2^(bits-1) - 1 */
+  bool mins;
 } StGrid;
 
 int64_t st_grid_elements(const StGrid *g);

@@ -54,6 +54,8 @@ static int expr_bits(const StBody *body, const StExpr *e) {
   int all = st_dtype_bits(e->dtype), need = all;
   if (e->kind == ST_X_EXTSI)
     need = expr_bits(body, &body->at[e->arg[0]]);
+  else if (e->kind == ST_X_EXTUI) /* and a sign that is not set */
+    need = expr_bits(body, &body->at[e->arg[0]]) + 1;
   else if (e->kind == ST_X_MULI)
     need = expr_bits(body, &body->at[e->arg[0]]) +
            expr_bits(body, &body->at[e->arg[1]]);

@@ -10,21 +10,26 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 import modules
+import gguf_files
 import tiny_models
+from streamtensor import Session
 from streamtensor import export as exporter
 
 SCHEMES = [("w4a8", 4, 128), ("w4a8:32", 4, 32), ("w8a8:16", 8, 16)]
 
 
-def product(x, codes, scales):
-    """y[m, n] of x [m, k], codes [n, k/g, g], scales [n, k/g]."""
+def product(x, codes, scales, mins=None):
+    """y[m, n] of x [m, k], codes [n, k/g, g], scales and mins [n, k/g]."""
     n, groups, size = codes.shape
     x = x.reshape(-1, groups, size).astype(np.float32)
     a = np.abs(x).max(-1)
     inverse = np.float32(127) / np.maximum(a, np.float32(2.0 ** -100))
     q = np.rint(x * inverse[..., None])
     dot = np.einsum("mjg,njg->mnj", q, codes.astype(np.float64))
-    return np.einsum("mnj,nj,mj->mn", dot, scales.astype(np.float64),
+    dot *= scales
+    if mins is not None:
+        dot += np.einsum("mjg,nj->mnj", q, mins.astype(np.float64))
+    return np.einsum("mnj,mj->mn", dot,
                      (a * np.float32(1 / 127)).astype(np.float64))
 
 
@@ -89,6 +94,71 @@ def test_devices_agree_bit_for_bit(command, tmp_path, family, scheme):
         logits[device] = load_file(tmp_path / device)["logits"].tobytes()
     assert all(logits[d] == logits["sim"] for d in devices)
     assert all(tokens[d] == tokens["sim"] for d in devices)
+
+
+def test_a_grid_of_the_package_is_kept(command, tmp_path):
+    """Its codes, scales and minimums are used as they are, whatever -q says;
+    the other layer follows -q."""
+    model, inputs = modules.ACCEPTED["two_linear"]()
+    package, out = tmp_path / "pkg", tmp_path / "build"
+    exporter.export_module(spec("two_linear"), str(package))
+    rng = np.random.default_rng(5)
+    own = {"0.weight.codes": rng.integers(-8, 8, (48, 2, 32), np.int8),
+           "0.weight.scales": rng.normal(size=(48, 2)).astype(np.float16),
+           "0.weight.mins": rng.normal(size=(48, 2)).astype(np.float16)}
+    save_file({**load_file(package / "weights.safetensors"), **own},
+              package / "weights.safetensors")
+    description = json.loads((package / "model.json").read_text())
+    port = next(p for p in description["arguments"]
+                if p["name"] == "0.weight")
+    port["grid"] = {"bits": 4, "group": 32, "axis": 1, "mins": True}
+    (package / "model.json").write_text(json.dumps(description))
+    got, weights = run_module(command, tmp_path, "two_linear", "w8a8:16",
+                              inputs)
+    assert set(weights) == {"2.weight.codes", "2.weight.scales"}
+    bias = {n: t.detach().numpy() for n, t in model.named_parameters()}
+    y = product(inputs[0].numpy(), own["0.weight.codes"] & 15,
+                own["0.weight.scales"], own["0.weight.mins"])
+    y = np.maximum(y + bias["0.bias"], 0)
+    y = product(y, weights["2.weight.codes"], weights["2.weight.scales"]) + \
+        bias["2.bias"]
+    assert np.abs(got["output"] - y).max() <= 1e-5 * np.abs(y).max()
+    own["0.weight.codes"][3, 1, 5] = 15
+    save_file({**load_file(package / "weights.safetensors"), **own},
+              package / "weights.safetensors")
+    p = command("run", out, "--in", tmp_path / "in", "--out",
+                tmp_path / "out", status=1)
+    assert "'0.weight.codes' has codes beyond 4 bits" in p.stderr
+    assert "export the model again" in p.stderr
+
+
+def test_a_gguf_file_keeps_its_grids(command, tmp_path):
+    """Minimums in products and in looked up rows, mixed types: the same bits on
+    all devices, and nothing lost but the rounding of activations."""
+    checkpoint, package, out = (tmp_path / n for n in ("hf", "pkg", "build"))
+    checkpoint.mkdir()
+    gguf_files.write(checkpoint / "m.gguf", gguf_files.llama(), {
+        "attn_v": gguf_files.Type.Q8_0, "ffn_down": gguf_files.Type.Q4_0,
+        "": gguf_files.Type.Q4_1})
+    exporter.export_causal_lm(str(checkpoint), str(package), chunk=8)
+    command("compile", package, "-o", out, "-q", "w4a8")
+    assert not (out / "weights.safetensors").exists()
+    assert command("check", out).stdout.splitlines()[-1].startswith("ok:")
+    ids = [7 * i % gguf_files.VOCAB for i in range(21)]
+    logits = {}
+    for device in "sim", "interp", "hls":
+        with Session(str(out), device) as s:
+            logits[device] = [s.step(ids[at:at + 8]).logits
+                              for at in range(0, 21, 8)]
+        assert all(np.array_equal(a, b) for a, b in
+                   zip(logits[device], logits["sim"])), device
+    model = exporter.load_model(str(checkpoint))
+    with torch.no_grad():
+        want = model(torch.tensor([ids])).logits[0]
+    for at, got in zip((7, 15, 20), logits["sim"]):
+        p, q = (torch.log_softmax(x, -1)
+                for x in (want[at], torch.tensor(got)))
+        assert (p.exp() * (p - q)).sum() < 2e-3
 
 
 def test_stories_stay_near(stories, command, tmp_path):

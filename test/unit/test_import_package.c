@@ -301,6 +301,54 @@ static void test_weights(void **state) {
   assert_fails(f, "not a whole safetensors file");
 }
 
+/* The declaration, with a grid of "w". */
+static void write_grid(const Fixture *f, const char *grid) {
+  write_text(f, "model.json",
+             replaced(f, good, "\"shape\": [2, 3]}",
+                      st_arena_printf(f->a, "\"shape\": [2, 3], \"grid\": %s}",
+                                      grid)));
+}
+
+static void test_grids(void **state) {
+  Fixture *f = *state;
+  static const int64_t w_shape[] = {2, 3}, codes_shape[] = {2, 1, 3};
+  static const float w[6] = {0};
+  static const int16_t numbers[2] = {0};
+  static const char grid[] =
+      "{\"bits\": 4, \"group\": 3, \"axis\": 1, \"mins\": true}";
+  const StTensor t[] = {{"w", ST_F32, 2, w_shape, w, 24},
+                        {"b", ST_I1, 0, NULL, "\1", 1},
+                        {"w.codes", ST_I8, 3, codes_shape, w, 6},
+                        {"w.scales", ST_F16, 2, codes_shape, numbers, 4},
+                        {"w.mins", ST_F16, 2, codes_shape, numbers, 4}};
+  const char *path = in(f, "weights.safetensors");
+  write_grid(f, grid);
+  assert_fails(f, "tensor 'w.codes' (i8 [2, 1, 3]) is missing");
+  st_safetensors_write(path, t, 4, f->d);
+  assert_fails(f, "tensor 'w.mins' (f16 [2, 1]) is missing");
+  st_safetensors_write(path, t, 5, f->d);
+  StPackage *p = st_package_open(f->dir, f->d);
+  assert_string_equal(st_diag_text(f->d), "");
+  assert_true(p->grid[0].bits == 4 && p->grid[0].mins);
+  assert_true(p->grid[0].rank == 2 && p->grid[0].shape[1] == 3);
+  assert_true(p->grid[0].axis == 1 && p->grid[0].group == 3);
+  assert_int_equal(p->grid[1].bits, 0);
+  st_package_close(p);
+  write_grid(f, replaced(f, grid, "4", "5"));
+  assert_fails(f, "6:75: error: arguments[0].grid: codes have 4 or 8 bits, and "
+                  "a group divides the 3 elements along its axis");
+  write_grid(f, replaced(f, grid, "3", "2"));
+  assert_fails(f, "a group divides the 3 elements");
+  write_grid(f, replaced(f, grid, "\"axis\": 1", "\"axis\": 2"));
+  assert_fails(f, "axis: 2 is not from 0 to 1");
+  write_grid(f, replaced(f, grid, ", \"mins\": true", ""));
+  assert_fails(f, "\"mins\" is missing");
+  write_text(f, "model.json",
+             replaced(f, good, "\"i64\"",
+                      st_arena_printf(f->a, "\"i64\", \"grid\": %s", grid)));
+  assert_fails(f, "arguments[2].grid: only parameters in f32 lie on a grid");
+}
+
 /* Damaged declarations are refused or read, and nothing else happens. */
 static void test_fuzz(void **state) {
   Fixture *f = *state;
@@ -327,7 +375,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_good),    TEST(test_variants),   TEST(test_module),
       TEST(test_wrong),   TEST(test_no_symbols), TEST(test_missing_files),
-      TEST(test_weights), TEST(test_fuzz),
+      TEST(test_weights), TEST(test_grids),      TEST(test_fuzz),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -62,7 +62,7 @@ static uint64_t random_bits(uint64_t *state) {
  * plain choice (largest magnitude on the lowest code) is never better. */
 static void check_grid(int axis, int bits, int64_t group) {
   const int64_t shape[] = {3, 64, 4};
-  StGrid g = {3, shape, axis, group, bits};
+  StGrid g = {3, shape, axis, group, bits, false};
   float w[768];
   int8_t codes[768];
   uint16_t scales[768];
@@ -106,7 +106,7 @@ static void test_grids(void **state) {
 static void test_odd_weights(void **state) {
   (void)state;
   const int64_t shape[] = {2, 4};
-  StGrid g = {2, shape, 1, 4, 4};
+  StGrid g = {2, shape, 1, 4, 4, false};
   float w[] = {0, 0, 0, 0, NAN, INFINITY, -1, 1e-30F};
   int8_t codes[8];
   uint16_t scales[2];
