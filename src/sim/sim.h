@@ -75,7 +75,8 @@ void st_sim_set_unbounded(StSim *sim, bool unbounded);
 const StProcessNet *st_sim_net(const StSim *sim);
 
 /* One step of T tokens after P. With an image the step reads its arguments
- * there and leaves its results there; NULL: cycles only. *out points into the
+ * there and leaves its results there (what parameters hold must not change
+ * between steps, unless they are bound anew); NULL: cycles only. *out points into the
  * simulator and is valid until the next step. False after an error (a deadlock
  * is one, reported with its cycle of channels); then *out is set, its
  * `deadlock` tells more, and what the image holds is undefined. */

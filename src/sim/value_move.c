@@ -31,6 +31,7 @@ typedef struct {
 } Cursor;
 
 struct StMover {
+  StArena *arena;
   const StProcess *process;
   int nloops; /* of the stream */
   const StLoop *order;
@@ -51,6 +52,10 @@ struct StMover {
   Tensor *tensor;        /* [ntensors] */
   int64_t index, rows;   /* LOAD that gathers: the index held; how many rows
                             there are in this step */
+  bool packs;            /* LOAD, BUNDLE of codes: its tokens are kept packed */
+  uint8_t *packed; /* all of a step, one after another; NULL before the first */
+  const uint8_t *origin; /* what `packed` was made of */
+  int64_t next;          /* bytes of `packed` already read in this step */
   int64_t *stride;       /* FILL: of the window */
   uint8_t *window;       /* FILL, DRAIN: the banks, one after another */
 };
@@ -191,6 +196,31 @@ static void write_tokens(const StMover *m, uint8_t *memory, const uint8_t *from,
     write_token(m, memory + i * step * m->size, from + i * m->count * m->slot);
 }
 
+/* ---- packed codes -------------------------------------------------------- */
+
+/* Codes of 4 bits are kept as a card keeps them, in the order in which a step
+ * reads them and two to a byte: weights are read in every step, in an order
+ * whose jumps memory is slow at. Byte i of a token has element i in its low and
+ * element i + half in its high bits. */
+static int64_t packed_bytes(const StMover *m) { return (m->count + 1) / 2; }
+
+static void pack_token(const StMover *m, uint8_t *to, const int8_t *code) {
+  int64_t half = packed_bytes(m);
+  for (int64_t i = 0; i < half; i++) {
+    int high = half + i < m->count ? code[half + i] : 0;
+    to[i] = (uint8_t)((code[i] & 15) | (high & 15) << 4);
+  }
+}
+
+static void unpack_token(int64_t count, int8_t *restrict to,
+                         const uint8_t *restrict from) {
+  int64_t half = (count + 1) / 2, rest = count - half;
+  for (int64_t i = 0; i < half; i++)
+    to[i] = (int8_t)(((from[i] & 15) ^ 8) - 8);
+  for (int64_t i = 0; i < rest; i++)
+    to[half + i] = (int8_t)((from[i] >> 4 ^ 8) - 8);
+}
+
 /* ---- making ------------------------------------------------------------- */
 
 /* What the loops from `first` inward advance: the address by stride, `list` by
@@ -212,6 +242,7 @@ static StMover *mover_new(StArena *a, const StProcess *p, StDtype dtype,
                           const StItensor *order) {
   bool bundle = p->kind == ST_PROC_BUNDLE;
   StMover *m = ST_NEW(a, StMover);
+  m->arena = a;
   m->process = p;
   m->nloops = order->nloops;
   m->order = order->loop;
@@ -232,6 +263,23 @@ static void set_piece(StMover *m) {
     if (m->count % n || m->offset[i] != m->offset[i - i % n] + i % n)
       n = 1;
   m->piece = n < m->count && n * m->size < LEAST_PIECE ? 1 : n;
+}
+
+/* Whether every step reads the same codes of parameters, and each once. */
+static bool can_pack(const StModule *module, const StOp *op, int part,
+                     const StTransfer *t) {
+  const StOp *from = op->operand[part]->def;
+  if (op->kind == ST_OP_STORE || t->dtype != ST_I4 || t->gather >= 0 ||
+      from->kind != ST_OP_ARG)
+    return false;
+  const StItensor *o = t->order;
+  for (int d = 0; d < o->rank; d++)
+    if (!st_sym_is_const(o->origin[d]))
+      return false;
+  for (int l = 0; l < o->nloops; l++)
+    if (!st_sym_is_const(o->loop[l].trip) || o->loop[l].dim < 0)
+      return false;
+  return module->arg.at[from->u.index.index[0]].role == ST_ROLE_PARAM;
 }
 
 StMover *st_mover_transfer(StArena *a, const StModule *module,
@@ -257,6 +305,7 @@ StMover *st_mover_transfer(StArena *a, const StModule *module,
     }
   }
   set_piece(m);
+  m->packs = can_pack(module, op, part, &t);
   set_steps(m, m->transfer.stride, 0, t.layer_dim, t.gather);
   m->tensor = ST_NEW_N(a, Tensor, m->ntensors);
   return m;
@@ -348,6 +397,30 @@ static void start_cursor(StMover *m, int64_t at, int64_t list) {
   cursor_start(&m->cursor, m->nloops, m->trip, m->loop, at, list);
 }
 
+static int64_t row_step(const StMover *m) {
+  return m->cursor.n ? m->cursor.loop[m->cursor.n - 1].step : 0;
+}
+
+static uint8_t *element(const StMover *m) {
+  return m->tensor[m->cursor.list].data + m->cursor.at * m->size;
+}
+
+/* Packs all tokens of a step; the cursor goes round once. */
+static void pack(StMover *m) {
+  int64_t tokens = 1, bytes = packed_bytes(m);
+  int8_t *code = st_arena_alloc(m->arena, (size_t)m->count);
+  for (int l = 0; l < m->nloops; l++)
+    tokens *= m->trip[l];
+  if (!m->packed)
+    m->packed = st_arena_alloc(m->arena, (size_t)(tokens * bytes));
+  for (int64_t i = 0; i < tokens; i++) {
+    read_tokens(m, (uint8_t *)code, element(m), row_step(m), 1);
+    pack_token(m, m->packed + i * bytes, code);
+    cursor_advance(&m->cursor, 1);
+  }
+  m->origin = m->tensor[0].data;
+}
+
 void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
                     int64_t T) {
   const StTransfer *t = &m->transfer;
@@ -370,6 +443,9 @@ void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
     ST_CHECK(in_range(m, at, m->tensor[i].bytes / m->size),
              "a %s leaves its tensor", st_op_name(m->process->op->kind));
   }
+  m->next = 0;
+  if (m->packs && m->origin != m->tensor[0].data)
+    pack(m);
 }
 
 void st_mover_start_converter(StMover *fill, StMover *drain, int64_t P,
@@ -386,16 +462,13 @@ void st_mover_start_converter(StMover *fill, StMover *drain, int64_t P,
            "a converter reaches beyond its window");
 }
 
-static int64_t row_step(const StMover *m) {
-  return m->cursor.n ? m->cursor.loop[m->cursor.n - 1].step : 0;
-}
-
-static uint8_t *element(const StMover *m) {
-  return m->tensor[m->cursor.list].data + m->cursor.at * m->size;
-}
-
 void st_mover_load_beats(StMover *m, uint8_t *to, int64_t k) {
   int64_t bytes = m->count * m->slot;
+  if (m->packs) {
+    for (int64_t i = 0; i < k; i++, m->next += packed_bytes(m))
+      unpack_token(m->count, (int8_t *)to + i * bytes, m->packed + m->next);
+    return;
+  }
   for (int64_t i = 0, n; i < k; i += n) {
     n = cursor_row(&m->cursor, k - i);
     read_tokens(m, to + i * bytes, element(m), row_step(m), n);

@@ -233,13 +233,33 @@ static void test_kernels(void **state) {
 
 /* ---- sums of products of integers --------------------------------------- */
 
-/* Against the interpreter of kernels; argument of random bytes. */
+/* Random bytes, or all the same, as argument i of both images: parameters,
+ * which every step may find elsewhere, or inputs. */
+static void give_bytes(StMemoryImage *one, StMemoryImage *two, int i,
+                       bool random, uint64_t *seed) {
+  size_t n = (size_t)one->arg_bytes[i];
+  int8_t *data = st_arena_alloc(one->module->arena, n);
+  for (size_t k = 0; k < n; k++)
+    data[k] = random ? (int8_t)graph_random(seed, 256) : INT8_MIN;
+  if (!one->own[i]) {
+    st_memory_bind(one, i, data);
+    st_memory_bind(two, i, data);
+    return;
+  }
+  memcpy(one->own[i], data, n);
+  memcpy(two->own[i], data, n);
+}
+
+/* Against the interpreter of kernels. */
 static void check_product(Fixture *f, uint64_t seed, int *found) {
   StModule *m = st_module_new("m");
   StOp *op = module_random_product(m, &seed);
   StKernelInfo info = st_kernel_info(m->arena, op);
   *found += st_dot_find(m->arena, op, &info) != NULL;
   module_decide(m, 1 + graph_random(&seed, 5), 3);
+  for (int i = 0; i < m->arg.n; i++)
+    if (graph_random(&seed, 2))
+      m->arg.at[i].role = ST_ROLE_PARAM;
   StMemoryImage *one = st_memory_new(m->arena, m);
   StMemoryImage *two = st_memory_new(m->arena, m);
   assert_true(st_module_verify(m, "the test", f->diag));
@@ -250,9 +270,7 @@ static void check_product(Fixture *f, uint64_t seed, int *found) {
   for (int step = 0; step < 2; step++) {
     const StSimResult *r;
     for (int i = 0; i < op->noperands; i++)
-      for (int64_t k = 0; k < one->arg_bytes[i]; k++)
-        ((int8_t *)one->own[i])[k] = ((int8_t *)two->own[i])[k] =
-            step ? (int8_t)graph_random(&seed, 256) : INT8_MIN;
+      give_bytes(one, two, i, step > 0, &seed);
     assert_true(st_sim_step(sim, one, 0, 1, &r));
     assert_true(st_stream_interp_step(interp, two, 0, 1));
     assert_memory_equal(one->ret[0], two->ret[0], (size_t)one->ret_bytes[0]);
