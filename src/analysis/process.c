@@ -337,6 +337,32 @@ static bool cond_state(const StCond *c, int64_t n, int64_t *until) {
   return holds;
 }
 
+/* Of one end: as often as each condition repeats or stays as it is, or as one
+ * of them keeps it silent. */
+static int64_t end_repeats(const StEnd *e, int64_t beat, int64_t period) {
+  int64_t most = INT64_MAX, silent = 0;
+  for (int i = 0; i < e->nconds; i++) {
+    int64_t until;
+    bool holds = cond_state(&e->cond[i], beat - period, &until);
+    int64_t n = until < beat ? 0 : (until - beat) / period;
+    if (!holds && n > silent)
+      silent = n;
+    if (period % e->cond[i].cycle != 0)
+      most = n < most ? n : most;
+  }
+  return most > silent ? most : silent;
+}
+
+int64_t st_process_repeats(const StProcess *p, int64_t beat, int64_t period) {
+  int64_t most = (p->beats - beat) / period;
+  for (int k = 0; k < p->nin + p->nout; k++) {
+    const StEnd *e = k < p->nin ? &p->in[k] : &p->out[k - p->nin];
+    int64_t n = end_repeats(e, beat, period);
+    most = n < most ? n : most;
+  }
+  return most;
+}
+
 static void update_end(const StEnd *e, StWalkEnd *w, int64_t beat) {
   if (e->nconds == 1 && w->until == beat && beat) { /* no division */
     const StCond *c = &e->cond[0];
@@ -411,4 +437,14 @@ void st_walker_advance(StWalker *w, int64_t k) {
   w->run -= k;
   if (!w->run)
     find_run(w);
+}
+
+void st_walker_skip(StWalker *w, int64_t k) {
+  const StProcess *p = w->process;
+  w->beat += k;
+  w->window = w->beat / p->window;
+  w->at = w->beat % p->window;
+  for (int e = 0; e < p->nin + p->nout; e++)
+    w->end[e].until = 0;
+  find_run(w);
 }

@@ -100,6 +100,10 @@ int64_t st_process_drain_need(const StProcessNet *net, const StProcess *drain,
 const char *st_process_name(StArena *a, const StProcess *p);
 const char *st_stream_name(StArena *a, const StStream *s);
 
+/* How often the `period` beats before `beat` can be repeated from `beat` on:
+ * all moving tokens over the same ends as the beat `period` before. */
+int64_t st_process_repeats(const StProcess *p, int64_t beat, int64_t period);
+
 /* ---- walking the beats -------------------------------------------------- */
 
 typedef struct {
@@ -124,5 +128,7 @@ StWalker st_walker_new(StArena *a, const StProcess *p);
 void st_walker_start(StWalker *w);
 /* Issues k beats, k <= run. */
 void st_walker_advance(StWalker *w, int64_t k);
+/* As many beats further on, whatever they are. */
+void st_walker_skip(StWalker *w, int64_t k);
 
 #endif

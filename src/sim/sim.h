@@ -75,10 +75,10 @@ void st_sim_set_unbounded(StSim *sim, bool unbounded);
 const StProcessNet *st_sim_net(const StSim *sim);
 
 /* One step of T tokens after P. With an image the step reads its arguments
- * there and leaves its results there (what parameters hold must not change
- * between steps, unless they are bound anew); NULL: cycles only. *out points into the
- * simulator and is valid until the next step. False after an error (a deadlock
- * is one, reported with its cycle of channels); then *out is set, its
+ * there and leaves its results there; what parameters hold must not change
+ * between steps, unless they are bound anew. NULL: cycles only. *out points
+ * into the simulator and is valid until the next step. False after an error (a
+ * deadlock is one, reported with its cycle of channels); then *out is set, its
  * `deadlock` tells more, and what the image holds is undefined. */
 bool st_sim_step(StSim *sim, struct StMemoryImage *image, int64_t P, int64_t T,
                  const StSimResult **out);

@@ -10,7 +10,7 @@
  * and is woken by the process that provides it. If none can run and one has
  * beats left, the design is stuck.
  */
-#include "sim/time.h"
+#include "sim/time_state.h"
 
 #include <string.h>
 
@@ -18,71 +18,32 @@
  * where FIFOs have no limit. */
 enum { TURN = 1 << 15 };
 
-typedef struct {
-  int producer, consumer;
-  int64_t depth; /* no more than there are tokens; INT64_MAX: without limit */
-  int64_t lag;   /* issue of the producer to arrival */
-  int64_t pushed, popped;
-  int64_t mask;   /* slots of the rings - 1 */
-  int64_t *issue; /* ring: issue time of the pushing beat */
-  int64_t *pop;   /* ring */
-  int64_t seen;   /* tokens that `most` accounts for ... */
-  int64_t freed;  /* ... of which so many had left before the last one */
-  int64_t most;   /* largest number of slots in use */
-  bool wake_producer, wake_consumer;
-} Channel;
-
-typedef struct {
-  StWalker walker;
-  Channel **in, **out; /* of the process's ends */
-  int64_t last;        /* issue time of the last beat */
-  int64_t first;
-  int64_t wait_input;
-  bool queued, wake_partner;
-  /* Converters: FILL with flow keeps a ring of the issue time of every beat,
-   * else of the last beat of every window, DRAIN of the last of every window.
-   */
-  bool every;
-  int64_t *history;
-  int64_t mask;
-  int64_t window, at; /* the window, and the beat in it, that come next */
-  int64_t need;       /* DRAIN: fill beats that the last beat needed */
-} Runner;
-
-struct StTimer {
-  StArena *arena;
-  const StProcessNet *net;
-  Channel *channel;
-  Runner *runner;
-  int *queue; /* ring of processes that may be able to run */
-  int head, count;
-  StTimerHook *hook;
-  void *user;
-};
-
 StTimer *st_timer_new(StArena *a, const StProcessNet *net) {
   StTimer *tm = ST_NEW(a, StTimer);
   tm->arena = a;
   tm->net = net;
-  tm->channel = ST_NEW_N(a, Channel, net->nstreams);
-  tm->runner = ST_NEW_N(a, Runner, net->nprocesses);
+  tm->channel = ST_NEW_N(a, StTimeChannel, net->nstreams);
+  tm->runner = ST_NEW_N(a, StTimeRunner, net->nprocesses);
   tm->queue = ST_NEW_N(a, int, net->nprocesses);
   for (int i = 0; i < net->nstreams; i++)
     tm->channel[i].mask = -1;
   for (int i = 0; i < net->nprocesses; i++) {
     const StProcess *p = &net->process[i];
-    Runner *r = &tm->runner[i];
+    StTimeRunner *r = &tm->runner[i];
     r->walker = st_walker_new(a, p);
     r->mask = -1;
-    r->in = ST_NEW_N(a, Channel *, p->nin);
-    r->out = ST_NEW_N(a, Channel *, p->nout);
+    r->in = ST_NEW_N(a, StTimeChannel *, p->nin);
+    r->out = ST_NEW_N(a, StTimeChannel *, p->nout);
     for (int e = 0; e < p->nin; e++)
       r->in[e] = &tm->channel[p->in[e].stream];
     for (int e = 0; e < p->nout; e++)
       r->out[e] = &tm->channel[p->out[e].stream];
   }
+  tm->periods = st_periods_new(tm);
   return tm;
 }
+
+int64_t st_timer_skipped(const StTimer *tm) { return st_periods_skipped(tm); }
 
 void st_timer_set_hook(StTimer *tm, StTimerHook *hook, void *user) {
   tm->hook = hook;
@@ -103,7 +64,7 @@ static int64_t power_of_two(int64_t n) {
 }
 
 /* Rings of at least n slots that keep tokens freed .. pushed. */
-static void grow_channel(StTimer *tm, Channel *c, int64_t n) {
+static void grow_channel(StTimer *tm, StTimeChannel *c, int64_t n) {
   if (n <= c->mask + 1)
     return;
   int64_t size = power_of_two(n), mask = size - 1;
@@ -118,7 +79,7 @@ static void grow_channel(StTimer *tm, Channel *c, int64_t n) {
   c->mask = mask;
 }
 
-static void start_history(StTimer *tm, Runner *r, int64_t n) {
+static void start_history(StTimer *tm, StTimeRunner *r, int64_t n) {
   if (n <= r->mask + 1)
     return;
   int64_t size = power_of_two(n);
@@ -128,7 +89,9 @@ static void start_history(StTimer *tm, Runner *r, int64_t n) {
 
 /* Brings `most` up to date as far as the known times allow. A token whose count
  * cannot exceed `most` is passed without looking at what had left. */
-static void count_slots(Channel *c) {
+void st_time_count_slots(const StTimer *tm, StTimeChannel *c) {
+  const StTimeRunner *to = &tm->runner[c->consumer];
+  int64_t next_pop = to->last + to->walker.process->ii; /* not before */
   if (c->most == c->depth)
     c->seen = c->pushed; /* no more can be found */
   while (c->seen < c->pushed) {
@@ -138,7 +101,8 @@ static void count_slots(Channel *c) {
       while (c->freed < c->popped && c->pop[c->freed & c->mask] < at)
         c->freed++;
       used = c->seen - c->freed + 1;
-      if (used > c->most && c->freed == c->popped && c->freed < c->seen)
+      if (used > c->most && c->freed == c->popped && c->freed < c->seen &&
+          next_pop < at)
         return; /* the next pop may lie before `at`, or not */
       c->most = used > c->most ? used : c->most;
     }
@@ -149,7 +113,7 @@ static void count_slots(Channel *c) {
 /* ---- one process -------------------------------------------------------- */
 
 static void wake(StTimer *tm, int p) {
-  Runner *r = &tm->runner[p];
+  StTimeRunner *r = &tm->runner[p];
   if (r->queued)
     return;
   r->queued = true;
@@ -159,9 +123,9 @@ static void wake(StTimer *tm, int p) {
 
 /* Converter, first fill beat of a window: the window `banks` before must be
  * drained. False: it is not; else *t is when it was, if that is later. */
-static bool window_is_free(StTimer *tm, const Runner *r, int64_t *t) {
+static bool window_is_free(StTimer *tm, const StTimeRunner *r, int64_t *t) {
   const StProcess *p = r->walker.process;
-  Runner *d = &tm->runner[p->partner];
+  StTimeRunner *d = &tm->runner[p->partner];
   int64_t old = r->window - p->op->u.converter.banks;
   if (old < 0 || !d->walker.process->window)
     return true;
@@ -175,10 +139,10 @@ static bool window_is_free(StTimer *tm, const Runner *r, int64_t *t) {
 }
 
 /* Converter, drain beat: *need fill beats of the window must be there. */
-static bool window_is_there(StTimer *tm, const Runner *r, int64_t *need,
+static bool window_is_there(StTimer *tm, const StTimeRunner *r, int64_t *need,
                             int64_t *t) {
   const StProcess *p = r->walker.process;
-  Runner *f = &tm->runner[p->partner];
+  StTimeRunner *f = &tm->runner[p->partner];
   int64_t size = f->walker.process->window;
   *need = st_process_drain_need(tm->net, p, r->at);
   if (f->walker.beat - r->window * size < *need) {
@@ -192,13 +156,13 @@ static bool window_is_there(StTimer *tm, const Runner *r, int64_t *need,
 }
 
 /* Issues the next beat; false: it lacks something, which is marked. */
-static inline bool issue_beat(StTimer *tm, Runner *r) {
+static inline bool issue_beat(StTimer *tm, StTimeRunner *r) {
   const StWalker *w = &r->walker;
   const StProcess *p = w->process;
   const int64_t start = r->last + p->ii;
   int64_t t = start, need = r->need;
   for (int e = 0; e < w->nin; e++) {
-    Channel *c = r->in[w->in[e]];
+    StTimeChannel *c = r->in[w->in[e]];
     if (c->popped == c->pushed) {
       c->wake_consumer = true;
       return false;
@@ -211,7 +175,7 @@ static inline bool issue_beat(StTimer *tm, Runner *r) {
     return false;
   const int64_t arrived = t;
   for (int e = 0; e < w->nout; e++) {
-    Channel *c = r->out[w->out[e]];
+    StTimeChannel *c = r->out[w->out[e]];
     if (c->pushed - c->popped >= c->depth) {
       c->wake_producer = true;
       return false;
@@ -229,18 +193,18 @@ static inline bool issue_beat(StTimer *tm, Runner *r) {
   r->last = t;
   r->need = need;
   for (int e = 0; e < w->nin; e++) {
-    Channel *c = r->in[w->in[e]];
+    StTimeChannel *c = r->in[w->in[e]];
     c->pop[c->popped++ & c->mask] = t;
   }
   for (int e = 0; e < w->nout; e++) {
-    Channel *c = r->out[w->out[e]];
+    StTimeChannel *c = r->out[w->out[e]];
     c->issue[c->pushed++ & c->mask] = t;
   }
   return true;
 }
 
 /* Of a converter's process that has issued beat number `beat`. */
-static void record_window(StTimer *tm, Runner *r, int64_t beat) {
+static void record_window(StTimer *tm, StTimeRunner *r, int64_t beat) {
   const StProcess *p = r->walker.process;
   bool last = ++r->at == p->window;
   if (r->every)
@@ -258,20 +222,20 @@ static void record_window(StTimer *tm, Runner *r, int64_t beat) {
 }
 
 /* Counts slots and wakes whoever waited for what this process did. */
-static void settle(StTimer *tm, Runner *r) {
+static void settle(StTimer *tm, StTimeRunner *r) {
   const StProcess *p = r->walker.process;
   for (int e = 0; e < p->nin; e++) {
-    Channel *c = r->in[e];
+    StTimeChannel *c = r->in[e];
     if (c->seen < c->pushed)
-      count_slots(c);
+      st_time_count_slots(tm, c);
     if (c->wake_producer && c->pushed - c->popped < c->depth) {
       c->wake_producer = false;
       wake(tm, c->producer);
     }
   }
   for (int e = 0; e < p->nout; e++) {
-    Channel *c = r->out[e];
-    count_slots(c);
+    StTimeChannel *c = r->out[e];
+    st_time_count_slots(tm, c);
     if (c->wake_consumer && c->pushed > c->popped) {
       c->wake_consumer = false;
       wake(tm, c->consumer);
@@ -281,14 +245,15 @@ static void settle(StTimer *tm, Runner *r) {
 
 /* Issues beats of process p until it lacks something or is at its end. */
 static void advance(StTimer *tm, int id) {
-  Runner *r = &tm->runner[id];
+  StTimeRunner *r = &tm->runner[id];
   StWalker *w = &r->walker;
   const bool converter = w->process->partner >= 0;
   int64_t beats = 0;
   bool able = true;
-  while (able && w->run && beats < TURN) {
-    int64_t k = 0;
-    while (k < w->run && (able = issue_beat(tm, r))) {
+  while (able && w->run && beats < TURN && w->beat < r->boundary) {
+    int64_t k = 0, most = r->boundary - w->beat;
+    most = w->run < most ? w->run : most;
+    while (k < most && (able = issue_beat(tm, r))) {
       int64_t beat = w->beat + k++;
       if (beat == 0)
         r->first = r->last;
@@ -301,6 +266,7 @@ static void advance(StTimer *tm, int id) {
       st_walker_advance(w, k);
     beats += k;
   }
+  tm->issued += beats;
   if (able && w->run)
     wake(tm, id);
   settle(tm, r);
@@ -311,7 +277,7 @@ static void advance(StTimer *tm, int id) {
 static void start_channel(StTimer *tm, int i, int64_t depth) {
   const StStream *s = &tm->net->stream[i];
   const StProcess *p = &tm->net->process[s->producer];
-  Channel *c = &tm->channel[i];
+  StTimeChannel *c = &tm->channel[i];
   int64_t most = p->out[s->out].tokens > 1 ? p->out[s->out].tokens : 1;
   c->producer = s->producer;
   c->consumer = s->consumer;
@@ -327,7 +293,7 @@ static void start_channel(StTimer *tm, int i, int64_t depth) {
 
 static void start_runner(StTimer *tm, int i) {
   const StProcess *p = &tm->net->process[i];
-  Runner *r = &tm->runner[i];
+  StTimeRunner *r = &tm->runner[i];
   st_walker_start(&r->walker);
   r->last = -p->ii;
   r->first = -1;
@@ -344,23 +310,29 @@ static void start_runner(StTimer *tm, int i) {
 bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
                   StStreamStats *stream) {
   const StProcessNet *net = tm->net;
-  bool done = true;
-  for (int i = 0; i < net->nstreams; i++)
+  bool done = true, limited = true;
+  for (int i = 0; i < net->nstreams; i++) {
     start_channel(tm, i, depth[i]);
+    limited = limited && depth[i];
+  }
   tm->head = tm->count = 0;
+  tm->issued = 0;
   for (int i = 0; i < net->nprocesses; i++) {
     start_runner(tm, i);
     wake(tm, i);
   }
+  st_periods_start(tm, limited && !tm->hook);
   while (tm->count) {
     int p = tm->queue[tm->head];
     tm->head = tm->head + 1 < net->nprocesses ? tm->head + 1 : 0;
     tm->count--;
     tm->runner[p].queued = false;
     advance(tm, p);
+    if (tm->runner[p].walker.beat == tm->runner[p].boundary)
+      st_periods_look(tm, p);
   }
   for (int i = 0; i < net->nprocesses; i++) {
-    const Runner *r = &tm->runner[i];
+    const StTimeRunner *r = &tm->runner[i];
     int64_t beats = r->walker.beat;
     done = done && !r->walker.run;
     if (process)
@@ -380,7 +352,7 @@ bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
 /* ---- what is missing ---------------------------------------------------- */
 
 static int converter_wait(const StTimer *tm, const StProcess *p, StWait *wait) {
-  const Runner *r = &tm->runner[p->id], *other = &tm->runner[p->partner];
+  const StTimeRunner *r = &tm->runner[p->id], *other = &tm->runner[p->partner];
   int64_t window = r->walker.beat / p->window;
   const StProcess *q = other->walker.process;
   bool fill = p->kind == ST_PROC_FILL;
@@ -409,14 +381,14 @@ int st_timer_waits(const StTimer *tm, int id, StWait *wait, int max) {
     return 0;
   for (int e = 0; e < w->nin && n < max; e++) {
     int s = p->in[w->in[e]].stream;
-    const Channel *c = &tm->channel[s];
+    const StTimeChannel *c = &tm->channel[s];
     if (c->pushed == c->popped)
       wait[n++] = (StWait){ST_WAIT_EMPTY, id, tm->net->stream[s].producer, s, 0,
                            c->depth};
   }
   for (int e = 0; e < w->nout && n < max; e++) {
     int s = p->out[w->out[e]].stream;
-    const Channel *c = &tm->channel[s];
+    const StTimeChannel *c = &tm->channel[s];
     if (c->pushed - c->popped >= c->depth)
       wait[n++] = (StWait){
           ST_WAIT_FULL,          id,      tm->net->stream[s].consumer, s,

@@ -10,7 +10,7 @@ typedef struct StTimer StTimer;
 StTimer *st_timer_new(StArena *a, const StProcessNet *net);
 
 /* Called for every beat of a process, in order, with its issue time; for tests
- * and traces. */
+ * and traces. Without one, beats are skipped that repeat others. */
 typedef void StTimerHook(void *user, int process, int64_t beat, int64_t issue);
 void st_timer_set_hook(StTimer *tm, StTimerHook *hook, void *user);
 
@@ -25,5 +25,7 @@ bool st_timer_run(StTimer *tm, const int64_t *depth, StProcessStats *process,
 int st_timer_waits(const StTimer *tm, int p, StWait *wait, int max);
 /* After any run: beats issued by process p. */
 int64_t st_timer_beats(const StTimer *tm, int p);
+/* ... and those that were not issued one by one, of all processes. */
+int64_t st_timer_skipped(const StTimer *tm);
 
 #endif
