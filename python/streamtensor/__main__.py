@@ -85,12 +85,17 @@ def generate(argv):
     return generator.main(argv)
 
 
-COMMANDS = {"export": export, "generate": generate}
+def explore(argv):
+    from . import explore as explorer
+    return explorer.main(argv)
+
+
+COMMANDS = {"export": export, "generate": generate, "explore": explore}
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        print("usage: python -m streamtensor export|generate ...",
+        print("usage: python -m streamtensor export|generate|explore ...",
               file=sys.stderr)
         return 2
     try:

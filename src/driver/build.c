@@ -13,10 +13,48 @@
 /* ---- compiling
  * ----------------------------------------------------------------- */
 
-/* Times that ops get, as a factor on the least: the first design that fits is
- * taken. With the last, nothing is wider than one element. */
-static const double slacks[] = {1, 1.3, 2, 4, 16, 1e12};
-enum { SLACKS = sizeof slacks / sizeof *slacks };
+double st_build_slack(int attempt) {
+  /* With the last, nothing is wider than one element. */
+  static const double slacks[] = {1, 1.3, 2, 4, 16, 1e12, 0};
+  return slacks[attempt];
+}
+
+bool st_design_parse(const char *factors, const char *chunk, StDesign *d,
+                     StDiag *diag) {
+  char rest;
+  if (factors) {
+    double *f = d->factor;
+    bool ok =
+        sscanf(factors, "%lf,%lf,%lf%c", &f[0], &f[1], &f[2], &rest) == 3;
+    for (int i = 0; i < 3; i++)
+      ok = ok && f[i] >= 0.01 && f[i] <= 1e6;
+    if (!ok) {
+      st_error(diag, (StLoc){0}, "'%s' is not three factors", factors);
+      st_note(diag, "give three numbers from 0.01 to 1e6, for example 1,1.4,2");
+      return false;
+    }
+  }
+  long long n;
+  if (!chunk)
+    return true;
+  if (sscanf(chunk, "%lld%c", &n, &rest) == 1 && n >= 1 && n <= INT32_MAX) {
+    d->chunk = n;
+    return true;
+  }
+  st_error(diag, (StLoc){0}, "'%s' is not a number of tokens", chunk);
+  st_note(diag, "--chunk takes a whole number, at most the package's chunk");
+  return false;
+}
+
+bool st_design_check(const StDesign *d, const StPackage *p, StDiag *diag) {
+  if (d->chunk <= p->sig.chunk)
+    return true;
+  st_error(diag, (StLoc){p->dir, 0, 0},
+           "a step of %lld tokens is more than the package's %lld",
+           (long long)d->chunk, (long long)p->sig.chunk);
+  st_note(diag, "export the model with a larger --chunk");
+  return false;
+}
 
 /* What passes make besides the module. */
 typedef struct {
@@ -107,7 +145,8 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
 
 /* The module with these times; NULL: an error, or *fits is false. */
 static StModule *compile_slack(const StPackage *p, const StTarget *t,
-                               StScheme scheme, double slack, Extras *extras,
+                               StScheme scheme, double slack,
+                               const double *factor, Extras *extras,
                                StCompileReport *r, StDiag *diag) {
   double start = now();
   StModule *m = st_import_linalg(&p->sig, p->text, diag);
@@ -119,6 +158,7 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
   extras->quantised = (StQuantised){0};
   StPassContext ctx = {.target = t,
                        .slack = slack,
+                       .factor = {factor[0], factor[1], factor[2]},
                        .scheme = scheme,
                        .own = p->grid,
                        .diag = diag,
@@ -134,22 +174,28 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
   return NULL;
 }
 
-/* The fastest design that fits; NULL after an error. */
+/* The fastest design that fits, or the one with the given factors; NULL after
+ * an error. */
 static StModule *compile_fitting(const StPackage *p, const StTarget *t,
-                                 StScheme scheme, Extras *extras,
-                                 StCompileReport *r, StDiag *diag) {
-  for (int i = 0; i < SLACKS; i++) {
-    StModule *m = compile_slack(p, t, scheme, slacks[i], extras, r, diag);
+                                 StScheme scheme, const double *factor,
+                                 Extras *extras, StCompileReport *r,
+                                 StDiag *diag) {
+  bool given = factor[0] > 0;
+  for (int i = 0;; i++) {
+    StModule *m = compile_slack(p, t, scheme, st_build_slack(i), factor,
+                                extras, r, diag);
     if (!m)
       return NULL;
     StShortage s = st_fit_shortage(m, t);
     if (!s.resource)
       return m;
-    if (i + 1 == SLACKS)
-      st_fit_refuse(m, t, &s, diag);
+    bool last = given || st_build_slack(i + 1) == 0;
+    if (last)
+      st_fit_refuse(m, t, &s, given, diag);
     st_module_free(m);
+    if (last)
+      return NULL;
   }
-  return NULL;
 }
 
 bool st_build_write(const StCompileOptions *o, StCompileReport *r,
@@ -162,10 +208,16 @@ bool st_build_write(const StCompileOptions *o, StCompileReport *r,
   StPackage *p = st_package_open(o->package, diag);
   if (!p)
     return false;
-  const StTarget *t = st_target_load(p->arena, o->target, diag);
+  const StTarget *t = st_design_check(&o->design, p, diag)
+                          ? st_target_load(p->arena, o->target, diag)
+                          : NULL;
+  if (o->design.chunk)
+    p->sig.chunk = o->design.chunk;
   Extras extras = {0};
   st_str_init(&extras.certificate);
-  StModule *m = t ? compile_fitting(p, t, scheme, &extras, r, diag) : NULL;
+  StModule *m = t ? compile_fitting(p, t, scheme, o->design.factor, &extras, r,
+                                    diag)
+                  : NULL;
   r->seconds = now() - start;
   bool ok = m && put_build(o, p, m, t, &extras, r, diag);
   st_module_free(m);

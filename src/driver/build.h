@@ -14,11 +14,18 @@
 
 #define ST_BUILD_MARKER "build.json"
 
+/* What may be chosen of a design; zeros: what the compiler finds best. */
+typedef struct {
+  double factor[3]; /* of StPassContext */
+  int64_t chunk;    /* most tokens of a step, at most the package's */
+} StDesign;
+
 typedef struct {
   const char *package;      /* directory */
   const char *build;        /* directory to write */
   const char *target;       /* name or file */
   const char *quantisation; /* as st_scheme_parse knows it */
+  StDesign design;
 } StCompileOptions;
 
 /* What a compilation tells. */
@@ -27,6 +34,17 @@ typedef struct {
   int npasses;
   double seconds;
 } StCompileReport;
+
+/* "1,1.4,2" to factors, a number to the chunk; NULL leaves either alone. False
+ * after an error. */
+bool st_design_parse(const char *factors, const char *chunk, StDesign *d,
+                     StDiag *diag);
+/* False after an error: the chunk is larger than the package's. */
+bool st_design_check(const StDesign *d, const StPackage *p, StDiag *diag);
+
+/* Without factors the first design that fits is taken of those with times that
+ * are larger by this for all ops; 0 after the last attempt. */
+double st_build_slack(int attempt);
 
 /* False after located errors; then `build` is as it was. */
 bool st_build_write(const StCompileOptions *o, StCompileReport *report,

@@ -38,7 +38,7 @@ static void print_report(const StCompileReport *r, bool json) {
 }
 
 int st_command_compile(int argc, char **argv) {
-  const char *package;
+  const char *package, *factors = NULL, *chunk = NULL;
   bool json = false;
   int n;
   StCompileOptions o = {.target = "u55c", .quantisation = "f32"};
@@ -48,10 +48,15 @@ int st_command_compile(int argc, char **argv) {
        "TARGET"},
       {"-q", &o.quantisation, NULL,
        "quantisation: f32 (default), w4a8, w8a8; with a group: w4a8:32", "Q"},
+      {"--factors", &factors, NULL,
+       "on the times of products, attention, rows (default: the best found)",
+       "W,C,R"},
+      {"--chunk", &chunk, NULL,
+       "most tokens of a step (default: the package's)", "T"},
       {"--json", NULL, &json, "print passes and times as JSON", NULL},
   };
   int used = st_options_parse(
-      argc, argv, "compile PKG -o BUILD [-t TARGET] [-q Q] [--json]",
+      argc, argv, "compile PKG -o BUILD [-t TARGET] [-q Q] [options]",
       "Compile a package into an accelerator.", options, COUNT(options),
       &package, 1, 1, &n);
   if (used)
@@ -61,7 +66,8 @@ int st_command_compile(int argc, char **argv) {
   o.package = package;
   StDiag *diag = st_diag_new(stderr);
   StCompileReport r;
-  bool ok = st_build_write(&o, &r, diag);
+  bool ok = st_design_parse(factors, chunk, &o.design, diag) &&
+            st_build_write(&o, &r, diag);
   st_diag_free(diag);
   if (ok)
     print_report(&r, json);

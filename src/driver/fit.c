@@ -93,17 +93,21 @@ static const char *place_of(StArena *a, const StTarget *t,
 }
 
 void st_fit_refuse(const StModule *m, const StTarget *t, const StShortage *s,
-                   StDiag *diag) {
+                   bool given, StDiag *diag) {
   StArena *scratch = st_arena_new();
   st_error(diag, (StLoc){0},
            "the design does not fit %s: %.0f %s needed, %.0f within the budget "
-           "of %.0f %%, with vectors of one element",
+           "of %.0f %%, with %s",
            place_of(scratch, t, s), s->need, s->resource, s->have,
-           100 * t->budget);
+           100 * t->budget,
+           given ? "these factors" : "vectors of one element");
   if (s->user && s->user->loc.file)
     st_note(diag, "%.0f %s of these are for the %s from %s:%d", s->most,
             s->resource, st_op_name(s->user->kind), s->user->loc.file,
             s->user->loc.line);
+  if (given)
+    st_note(diag, "larger factors make smaller kernels; without --factors the "
+                  "compiler finds some that fit");
   if (m->ctx)
     st_note(diag,
             "buffers grow with --ctx (now %lld) and --chunk (now %lld): export "

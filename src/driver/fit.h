@@ -17,8 +17,9 @@ typedef struct {
 
 StShortage st_fit_shortage(const StModule *m, const StTarget *t);
 
-/* The error for a design of vectors of one element, and what to do. */
+/* The error for a design of given factors, or of vectors of one element, and
+ * what to do. */
 void st_fit_refuse(const StModule *m, const StTarget *t, const StShortage *s,
-                   StDiag *diag);
+                   bool given, StDiag *diag);
 
 #endif

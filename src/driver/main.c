@@ -17,6 +17,9 @@ static const StCommand commands[] = {
     {"check", "verify that nothing can deadlock", st_command_check},
     {"emit", "write the accelerator as source for other tools",
      st_command_emit},
+    {"estimate", "cycles and resources of designs, without building them",
+     st_command_estimate},
+    {"explore", "search for the best designs", st_command_python},
     {"opt", "run passes on a module (for compiler people)", st_command_opt},
 };
 

@@ -20,6 +20,8 @@ typedef struct {
   const StTarget *target; /* NULL before a target is needed */
   int lanes;    /* elements of every vector; 0: what `tile` finds best */
   double slack; /* factor on the time that `tile` gives to ops; 0: 1 */
+  double factor[3]; /* on the times of products with parameters, of other
+                       products, of rows; 0: what `tile` finds best */
   StScheme scheme;        /* of weights and what is multiplied with them */
   const StGrid *own; /* [arguments] grids on which the package's parameters lie
                         already, bits 0: none; NULL: none at all. Their codes

@@ -381,6 +381,12 @@ static void search(StTile *t, double slack) {
   soften(t);
 }
 
+static void use_factors(StTile *t, const double *factor) {
+  StTileSlack s = {factor[0], factor[1], factor[2]};
+  schedule_all(t, &s);
+  soften(t);
+}
+
 bool st_pass_tile(StModule *m, const StPassContext *ctx) {
   StTile t = {.m = m, .ctx = ctx, .scratch = st_arena_new(),
               .arena = m->arena};
@@ -390,7 +396,9 @@ bool st_pass_tile(StModule *m, const StPassContext *ctx) {
       ok = check_maps(&t, m->op.at[i]);
   double slack = ctx->slack > 0 ? ctx->slack : 1;
   StTileSlack same = {slack, slack, slack};
-  if (ok && !ctx->lanes && ctx->target)
+  if (ok && !ctx->lanes && ctx->target && ctx->factor[0] > 0)
+    use_factors(&t, ctx->factor);
+  else if (ok && !ctx->lanes && ctx->target)
     search(&t, slack);
   else if (ok)
     schedule_all(&t, &same);

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 COMMANDS = ["export", "coverage", "compile", "generate", "run", "report",
-            "check", "emit", "opt"]
+            "check", "emit", "estimate", "explore", "opt"]
 TYPE = re.compile(r"itensor<\w+ \[.*\] by \[.*\], .*>")
 LINEAR = """
 import torch

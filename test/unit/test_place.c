@@ -184,7 +184,7 @@ static void test_shortage(void **state) {
   assert_string_equal(s.resource, "LUT");
   assert_true(s.die == 0 && s.have == 800 && s.need > 800);
   assert_true(s.user && s.most > 0 && s.most <= s.need);
-  st_fit_refuse(m, &t, &s, diag);
+  st_fit_refuse(m, &t, &s, false, diag);
   assert_non_null(strstr(st_diag_text(diag), "does not fit die 0 of u55c: "));
   assert_non_null(strstr(st_diag_text(diag), "for a larger target (-t)"));
   die[0] = f->target->die[0];
@@ -194,9 +194,10 @@ static void test_shortage(void **state) {
   s = st_fit_shortage(m, &t);
   assert_string_equal(s.resource, "wires");
   assert_true(s.die == 0 && s.have == 8 && s.need > 8 && !s.user);
-  st_fit_refuse(m, &t, &s, diag);
+  st_fit_refuse(m, &t, &s, true, diag);
   assert_non_null(
       strstr(st_diag_text(diag), "u55c between die 0 and die 1: "));
+  assert_non_null(strstr(st_diag_text(diag), "larger factors make smaller"));
   st_diag_free(diag);
   st_module_free(m);
 }
