@@ -4,16 +4,17 @@ JOBS ?= 2
 PYTHON := .venv/bin/python
 DEMO := demo
 
-.PHONY: help setup configure build check demo asan format clean
+.PHONY: help setup configure build check demo chat asan format clean
 
 help:
 	@echo "make demo    a trained Llama from PyTorch to a story on the simulated card"
+	@echo "make chat    talk with SmolLM2-135M, four bits a weight, on the simulated card"
 	@echo "make check   build and run every test"
 	@echo "make build   the command ./streamtensor and its library"
 	@echo "make asan    C tests under the address and undefined behaviour sanitizers"
 	@echo "make format  clang-format of the C sources"
 	@echo "make clean   remove what was built (not .venv)"
-	@echo "The first four begin with scripts/setup.sh, which installs what is missing."
+	@echo "The first five begin with scripts/setup.sh, which installs what is missing."
 
 setup:
 	@scripts/setup.sh
@@ -41,6 +42,18 @@ demo: build
 	@./streamtensor generate $(DEMO)/u55c --prompt "Once upon a time" -n 200
 	@echo
 	@./streamtensor report $(DEMO)/u55c
+
+# The checkpoint's own integers -> package -> accelerator -> a conversation.
+CHAT := $(DEMO)/SmolLM2-135M
+chat: build
+	@examples/SmolLM2/fetch.sh $(CHAT)
+	@[ -e $(CHAT).st/model.json ] || { \
+	  echo "== export it (some minutes): $(CHAT).st"; \
+	  ./streamtensor export $(CHAT) -o $(CHAT).st; }
+	@[ $(CHAT).u55c/build.json -nt $(BUILD)/streamtensor ] || { \
+	  echo "== compile it for the Alveo U55C: $(CHAT).u55c"; \
+	  ./streamtensor compile $(CHAT).st -o $(CHAT).u55c -q w4a8; }
+	@./streamtensor chat $(CHAT).u55c
 
 asan: setup
 	cmake --preset asan

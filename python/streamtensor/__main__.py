@@ -55,6 +55,7 @@ def export(argv):
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     if not sys.stderr.isatty():
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+        os.environ.setdefault("TQDM_DISABLE", "1")
     from .errors import ExportError
     from . import export as exporter
     from . import package
@@ -90,12 +91,18 @@ def explore(argv):
     return explorer.main(argv)
 
 
-COMMANDS = {"export": export, "generate": generate, "explore": explore}
+def chat(argv):
+    from . import chat as talker
+    return talker.main(argv)
+
+
+COMMANDS = {"export": export, "generate": generate, "chat": chat,
+            "explore": explore}
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        print("usage: python -m streamtensor export|generate|explore ...",
+        print("usage: python -m streamtensor export|generate|chat|explore ...",
               file=sys.stderr)
         return 2
     try:

@@ -430,27 +430,56 @@ def _without_memory(mode, t):
         return torch.empty(t.shape, dtype=t.dtype)
 
 
+def _has_template(directory, present):
+    """The checkpoint may have a chat template."""
+    if "chat_template.jinja" in present:
+        return True
+    path = os.path.join(directory, "tokenizer_config.json")
+    if not os.path.exists(path):
+        return False
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return "chat_template" in f.read()
+
+
+def _chat_template(tokenizer):
+    """What chat.json says; None if there is no template."""
+    template = tokenizer.chat_template
+    if isinstance(template, dict):
+        template = template.get("default")
+    if not template:
+        return None
+    return {"template": template, **{
+        k: str(v) for k, v in tokenizer.special_tokens_map.items()
+        if isinstance(v, str)}}
+
+
 def _tokenizer_files(directory):
     """tokenizer.json of the checkpoint, made from a slow tokenizer if need
-    be; nothing if there is no tokenizer."""
+    be, and its chat template; nothing if there is no tokenizer."""
     path = os.path.join(directory, "tokenizer.json")
-    if os.path.exists(path):
-        return [("tokenizer.json", path)]
+    files = [("tokenizer.json", path)] if os.path.exists(path) else []
     present = set(os.listdir(directory))
     gguf = _gguf_file(directory)
-    if not gguf and not present & {"tokenizer.model", "vocab.json",
-                                   "tokenizer_config.json"}:
+    if files and not gguf and not _has_template(directory, present):
+        return files
+    if not gguf and not present & {"tokenizer.json", "tokenizer.model",
+                                   "vocab.json", "tokenizer_config.json"}:
         return []
     from transformers import AutoTokenizer
     try:
         kwargs = {"gguf_file": gguf} if gguf else {}
         tokenizer = AutoTokenizer.from_pretrained(
             directory, local_files_only=True, **kwargs)
-        text = tokenizer.backend_tokenizer.to_str()
+        if not files:
+            text = tokenizer.backend_tokenizer.to_str()
+            files = [("tokenizer.json", text.encode())]
+        chat = _chat_template(tokenizer)
     except Exception as e:  # a model without its tokenizer is still useful
-        say(f"no tokenizer: {e}")
-        return []
-    return [("tokenizer.json", text.encode())]
+        say(f"no {'chat template' if files else 'tokenizer'}: {e}")
+        return files
+    if chat:
+        files.append(("chat.json", json.dumps(chat, indent=1).encode()))
+    return files
 
 
 # ---- any module ------------------------------------------------------------

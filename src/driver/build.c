@@ -109,8 +109,14 @@ static bool copy_file(StDirTx *tx, const char *name, const char *path,
 }
 
 static bool put_tokenizer(StDirTx *tx, const StPackage *p, StDiag *diag) {
-  char *path = st_path_join(p->arena, p->dir, "tokenizer.json");
-  return !st_path_exists(path) || copy_file(tx, "tokenizer.json", path, diag);
+  static const char *const name[] = {"tokenizer.json", "chat.json"};
+  bool ok = true;
+  for (size_t i = 0; i < sizeof name / sizeof *name; i++) {
+    char *path = st_path_join(p->arena, p->dir, name[i]);
+    if (st_path_exists(path))
+      ok &= copy_file(tx, name[i], path, diag);
+  }
+  return ok;
 }
 
 static bool put_weights(StDirTx *tx, const StPackage *p, const StModule *m,

@@ -4,7 +4,8 @@
  *   target.toml      a copy of the target's file
  *   build.json       where the package is, the target, passes and their times
  *   weights.safetensors  codes and scales of quantised weights, if there are
- *   tokenizer.json   of the package, if it has one */
+ *   tokenizer.json   of the package, if it has one
+ *   chat.json        the same */
 #ifndef ST_DRIVER_BUILD_H
 #define ST_DRIVER_BUILD_H
 
