@@ -23,8 +23,8 @@ int st_compile(const char *package, const char *build, const char *target,
 
 typedef struct StSession StSession;
 
-/* A build on a device: "sim" (NULL), "interp", "hls", or "timing": the cycles
- * of "sim" without values (results are zeros), for which no weights are
+/* A build on a device: "sim" (NULL), "interp", "hls", "rtl", or "timing": the
+ * cycles of "sim" without values (results are zeros), for which no weights are
  * needed. */
 StSession *st_session_open(const char *build, const char *device, char *error,
                            size_t size);

@@ -23,7 +23,7 @@ def parser():
     p.add_argument("-n", type=int, default=64, metavar="N",
                    help="tokens to make (default 64)")
     p.add_argument("--device", default="sim", metavar="DEVICE",
-                   help="sim (default), interp or hls")
+                   help="sim (default), interp, hls or rtl")
     p.add_argument("--timing-only", action="store_true",
                    help="cycles of the simulator without values: no text, "
                         "no weights needed")
@@ -118,7 +118,7 @@ def summary(session, steps, prompt_steps):
         decode = made or steps[-1:]
         seconds = sum(s.cycles for s in decode) / session.clock_mhz / 1e6
         result["ms_per_token"] = 1e3 * seconds / len(decode)
-        if session.memory_peak > 0:
+        if session.memory_peak > 0 and steps[0].bytes >= 0:
             result["hbm_share"] = (sum(s.bytes for s in decode) / seconds /
                                    session.memory_peak)
     return result

@@ -93,7 +93,8 @@ def compile(package: str, build: str, target: str = "u55c",
 
 
 class Session:
-    """A build on a device: "sim", "interp", "hls" or "timing" (cycles only)."""
+    """A build on a device: "sim", "interp", "hls", "rtl" or "timing" (cycles
+    only)."""
 
     def __init__(self, build: str, device: str = "sim"):
         self._lib = library()

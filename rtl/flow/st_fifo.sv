@@ -44,7 +44,12 @@ module st_fifo #(
       if (rst) held <= COUNT'(0);
       else if (push & ~pop) held <= held + COUNT'(1);
       else if (pop & ~push) held <= held - COUNT'(1);
-    if (STYLE == 1) begin : g_srl
+`ifdef ST_RING  // for simulators, which are slow with shift registers
+    localparam bit SRL = 1'b0;
+`else
+    localparam bit SRL = STYLE == 1;
+`endif
+    if (SRL) begin : g_srl
       st_srl #(.WIDTH(WIDTH), .DEPTH(DEPTH)) srl (
           .clk, .push, .d, .held, .q);
     end else begin : g_ring

@@ -43,7 +43,7 @@ module st_fdiv #(
     end
 
   // 2 to 13: two digits a stage.
-  for (genvar k = 0; k < STAGES; k++) begin : g_stage
+  for (genvar k = 0; k < STAGES; k++) begin : g_digit
     logic [23:0] rem_in, d_in;
     logic [23:0] q_in;
     if (k == 0) begin : g_first
@@ -51,9 +51,9 @@ module st_fdiv #(
       assign d_in = s1_d;
       assign q_in = 24'd0;
     end else begin : g_next
-      assign rem_in = g_stage[k-1].rem;
-      assign d_in = g_stage[k-1].d;
-      assign q_in = g_stage[k-1].q;
+      assign rem_in = g_digit[k-1].rem;
+      assign d_in = g_digit[k-1].d;
+      assign q_in = g_digit[k-1].q;
     end
     logic [24:0] t0, t1;
     logic [23:0] r0, r1;
@@ -87,11 +87,11 @@ module st_fdiv #(
       s14 <= z_nan ? st_num::NAN
           : z_inf ? {z_sign, st_num::INF}
           : z_zero ? {z_sign, 31'd0}
-          : st_num::pack(z_sign, z_e, {1'b1, g_stage[STAGES-1].q,
-                                       g_stage[STAGES-1].rem != 24'd0});
+          : st_num::pack(z_sign, z_e, {1'b1, g_digit[STAGES-1].q,
+                                       g_digit[STAGES-1].rem != 24'd0});
 
   logic unused;
-  assign unused = &g_stage[STAGES-1].d;
+  assign unused = &g_digit[STAGES-1].d;
 
   st_delay #(.WIDTH(32), .LATENCY(LATENCY - MIN)) delay (
       .clk, .en(en[LATENCY:MIN]), .d(s14), .q(y));

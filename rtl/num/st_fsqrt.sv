@@ -39,7 +39,7 @@ module st_fsqrt #(
     end
 
   // 2 to 13: two digits a stage; s is the root so far, rem <= 2 s.
-  for (genvar k = 0; k < STAGES; k++) begin : g_stage
+  for (genvar k = 0; k < STAGES; k++) begin : g_digit
     logic [25:0] rem_in;
     logic [24:0] s_in;
     logic [22:0] m_in;
@@ -48,9 +48,9 @@ module st_fsqrt #(
       assign s_in = 25'd1;
       assign m_in = s1_m;
     end else begin : g_next
-      assign rem_in = g_stage[k-1].rem;
-      assign s_in = g_stage[k-1].s;
-      assign m_in = g_stage[k-1].m;
+      assign rem_in = g_digit[k-1].rem;
+      assign s_in = g_digit[k-1].s;
+      assign m_in = g_digit[k-1].m;
     end
     logic [27:0] t0, t1, r0, r1;
     logic d0, d1;
@@ -87,10 +87,10 @@ module st_fsqrt #(
       s14 <= z_nan ? st_num::NAN
           : z_inf ? {1'b0, st_num::INF}
           : z_zero ? {z_sign, 31'd0}
-          : st_num::pack(1'b0, z_e, {g_stage[STAGES-1].s,
-                                     g_stage[STAGES-1].rem != 26'd0});
+          : st_num::pack(1'b0, z_e, {g_digit[STAGES-1].s,
+                                     g_digit[STAGES-1].rem != 26'd0});
   logic unused_m;
-  assign unused_m = &g_stage[STAGES-1].m;
+  assign unused_m = &g_digit[STAGES-1].m;
 
   st_delay #(.WIDTH(32), .LATENCY(LATENCY - MIN)) delay (
       .clk, .en(en[LATENCY:MIN]), .d(s14), .q(y));

@@ -28,16 +28,16 @@ module st_idiv #(
     end
 
   // The dividend leaves q to the left as digits enter from the right.
-  for (genvar k = 0; k < WIDTH; k++) begin : g_stage
+  for (genvar k = 0; k < WIDTH; k++) begin : g_digit
     logic [WIDTH-1:0] rem_in, q_in, d_in;
     if (k == 0) begin : g_first
       assign rem_in = WIDTH'(0);
       assign q_in = s1_a;
       assign d_in = s1_b;
     end else begin : g_next
-      assign rem_in = g_stage[k-1].rem;
-      assign q_in = g_stage[k-1].q;
-      assign d_in = g_stage[k-1].d;
+      assign rem_in = g_digit[k-1].rem;
+      assign q_in = g_digit[k-1].q;
+      assign d_in = g_digit[k-1].d;
     end
     logic [WIDTH:0] t;
     logic digit;
@@ -57,11 +57,11 @@ module st_idiv #(
       .clk, .en(en[MIN-1:1]), .d(s1_minus), .q(minus));
 
   logic [WIDTH-1:0] m, last;
-  assign m = REM ? g_stage[WIDTH-1].rem : g_stage[WIDTH-1].q;
+  assign m = REM ? g_digit[WIDTH-1].rem : g_digit[WIDTH-1].q;
   always_ff @(posedge clk) if (en[MIN-1]) last <= minus ? ~m + WIDTH'(1) : m;
   logic unused;
-  assign unused = &{g_stage[WIDTH-1].d, g_stage[WIDTH-1].rem,
-                    g_stage[WIDTH-1].q};
+  assign unused = &{g_digit[WIDTH-1].d, g_digit[WIDTH-1].rem,
+                    g_digit[WIDTH-1].q};
 
   st_delay #(.WIDTH(WIDTH), .LATENCY(LATENCY - MIN)) delay (
       .clk, .en(en[LATENCY:MIN]), .d(last), .q(y));

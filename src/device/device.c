@@ -25,7 +25,7 @@ struct StDevice {
 
 bool st_device_parse(const char *name, StDeviceKind *kind) {
   static const char *const names[ST_DEVICE_COUNT] = {"sim", "interp", "hls",
-                                                      "timing"};
+                                                      "rtl", "timing"};
   for (int i = 0; i < ST_DEVICE_COUNT; i++)
     if (!strcmp(names[i], name)) {
       *kind = (StDeviceKind)i;
@@ -65,7 +65,9 @@ StDevice *st_device_open(StDeviceKind kind, const StModule *m,
     ok = d->interp != NULL;
   } else {
     list_weights(d, param);
-    d->dir = st_hls_build(a, m, t, st_path_join(a, dir, "hls"), diag);
+    d->dir = kind == ST_DEVICE_RTL
+                 ? st_rtl_build(a, m, t, st_path_join(a, dir, "rtl"), diag)
+                 : st_hls_build(a, m, t, st_path_join(a, dir, "hls"), diag);
     if (d->dir)
       d->client = st_hls_client_start(d->dir, d->weight, d->nweights, diag);
     ok = d->client != NULL;
@@ -104,7 +106,7 @@ static int64_t step_bytes(const StPort *p, int64_t P, int64_t T) {
   return n;
 }
 
-static bool step_hls(StDevice *d, int64_t P, int64_t T) {
+static bool step_client(StDevice *d, int64_t P, int64_t T, StStep *step) {
   StHlsInput *in = ST_NEW_N(d->arena, StHlsInput, d->m->arg.n + 1);
   int nin = 0, nout;
   for (int i = 0; i < d->m->arg.n; i++) {
@@ -116,6 +118,7 @@ static bool step_hls(StDevice *d, int64_t P, int64_t T) {
   const StHlsOutput *out;
   if (!st_hls_client_step(d->client, P, T, in, nin, &out, &nout, d->diag))
     return false;
+  step->cycles = st_hls_client_cycles(d->client);
   for (int i = 0; i < nout; i++)
     memcpy(d->image->ret[out[i].ret], out[i].data, (size_t)out[i].bytes);
   return true;
@@ -130,7 +133,8 @@ bool st_device_step(StDevice *d, int64_t P, int64_t T, StStep *out) {
   case ST_DEVICE_INTERP:
     return st_stream_interp_step(d->interp, d->image, P, T);
   case ST_DEVICE_HLS:
-    return step_hls(d, P, T);
+  case ST_DEVICE_RTL:
+    return step_client(d, P, T, out);
   case ST_DEVICE_COUNT:
     break;
   }

@@ -1,6 +1,6 @@
 /* A device runs steps of a design on a memory image: the simulator, the
- * interpreter, the compiled C++; or the simulator without values, which reads
- * and writes no memory and needs no parameters. */
+ * interpreter, the compiled C++, the RTL under Verilator; or the simulator
+ * without values, which reads and writes no memory and needs no parameters. */
 #ifndef ST_DEVICE_DEVICE_H
 #define ST_DEVICE_DEVICE_H
 
@@ -9,7 +9,7 @@
 #include "target/target.h"
 
 typedef enum { ST_DEVICE_SIM, ST_DEVICE_INTERP, ST_DEVICE_HLS,
-               ST_DEVICE_TIMING, ST_DEVICE_COUNT } StDeviceKind;
+               ST_DEVICE_RTL, ST_DEVICE_TIMING, ST_DEVICE_COUNT } StDeviceKind;
 
 typedef struct StDevice StDevice;
 
@@ -28,7 +28,8 @@ typedef struct {
 bool st_device_parse(const char *name, StDeviceKind *kind);
 
 /* NULL after an error. Everything given must outlive the device. `dir`: the
- * build, where the hls device keeps what it compiles; param: [m->arg.n]. */
+ * build, where the hls and rtl devices keep what they compile; param:
+ * [m->arg.n]. */
 StDevice *st_device_open(StDeviceKind kind, const StModule *m,
                          const StTarget *t, StMemoryImage *image,
                          const StParam *param, const char *dir,

@@ -17,18 +17,40 @@
 #include "base/hash.h"
 #include "base/str.h"
 #include "emit/hls/hls.h"
+#include "emit/rtl/rtl.h"
 
 extern char **environ;
 
 enum { MAGIC = 0x314c4853, QUIT = 0, STEP = 1 };
 enum { TAIL = 2000 }; /* bytes of a compiler's output that are shown */
 
+/* What there is of each kind. */
+typedef struct {
+  const char *name;    /* of the directory's beginning */
+  const char *noun;    /* in messages */
+  const char *target;  /* of make */
+  const char *program; /* that it makes */
+  const char *marker;
+  const StHlsFile *(*files)(StArena *a, const StModule *m, const StTarget *t,
+                            int *n, StDiag *diag);
+} Kind;
+
+enum { HLS, RTL };
+static const Kind kinds[] = {
+    [HLS] = {"hls", "C simulation", "csim", "build/csim-run",
+                       ST_HLS_MARKER, st_hls_files},
+    [RTL] = {"rtl", "RTL simulation", "sim", "build/sim-run",
+                       ST_RTL_MARKER, st_rtl_files},
+};
+
 struct StHlsClient {
+  const Kind *kind;
   StArena *arena;
   StArena *step; /* results of the last step */
   const char *dir;
   pid_t child;
   int to, from;
+  int64_t cycles; /* of the last step */
 };
 
 static const StLoc nowhere = {0};
@@ -80,9 +102,15 @@ static bool succeeded(pid_t child) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-static bool compile(StArena *a, const char *dir, StDiag *diag) {
-  char *argv[] = {"make", "-s", "-j2", "-C", st_arena_strdup(a, dir),
-                  "csim", NULL};
+static bool compile(StArena *a, const Kind *kind, const char *dir,
+                    StDiag *diag) {
+  char *argv[] = {"make",
+                  "-s",
+                  "-j2",
+                  "-C",
+                  st_arena_strdup(a, dir),
+                  st_arena_strdup(a, kind->target),
+                  NULL};
   StStr output;
   char part[4096];
   pid_t child;
@@ -101,32 +129,44 @@ static bool compile(StArena *a, const char *dir, StDiag *diag) {
     const char *tail = output.data + output.len;
     while (tail > output.data && output.data + output.len - tail < TAIL)
       tail--;
-    st_error(diag, nowhere, "the C simulation in %s does not compile", dir);
+    st_error(diag, nowhere, "the %s in %s does not compile", kind->noun, dir);
     st_note(diag, "the output of make ends with:\n%s", tail);
   }
   st_str_free(&output);
   return ok;
 }
 
-const char *st_hls_build(StArena *a, const StModule *m, const StTarget *t,
-                         const char *cache_dir, StDiag *diag) {
+static const char *build(StArena *a, const Kind *kind, const StModule *m,
+                         const StTarget *t, const char *cache_dir,
+                         StDiag *diag) {
   int n;
-  const StHlsFile *file = st_hls_files(a, m, t, &n, diag);
+  const StHlsFile *file = kind->files(a, m, t, &n, diag);
   if (!file)
     return NULL;
-  const char *name = st_arena_printf(a, "hls-%016" PRIx64, hash_files(file, n));
+  const char *name = st_arena_printf(a, "%s-%016" PRIx64, kind->name,
+                                     hash_files(file, n));
   const char *dir = st_path_join(a, cache_dir, name);
-  const char *program = st_path_join(a, dir, "build/csim-run");
-  if (!st_path_exists(st_path_join(a, dir, ST_HLS_MARKER)) &&
-      !st_hls_write(file, n, dir, diag))
+  const char *program = st_path_join(a, dir, kind->program);
+  if (!st_path_exists(st_path_join(a, dir, kind->marker)) &&
+      !st_hls_write_as(file, n, dir, kind->marker, diag))
     return NULL;
   int lock = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (lock >= 0)
     (void)flock(lock, LOCK_EX); /* one make at a time */
-  bool ok = st_path_exists(program) || compile(a, dir, diag);
+  bool ok = st_path_exists(program) || compile(a, kind, dir, diag);
   if (lock >= 0)
     close(lock);
   return ok ? dir : NULL;
+}
+
+const char *st_hls_build(StArena *a, const StModule *m, const StTarget *t,
+                         const char *cache_dir, StDiag *diag) {
+  return build(a, &kinds[HLS], m, t, cache_dir, diag);
+}
+
+const char *st_rtl_build(StArena *a, const StModule *m, const StTarget *t,
+                         const char *cache_dir, StDiag *diag) {
+  return build(a, &kinds[RTL], m, t, cache_dir, diag);
 }
 
 /* ---- messages ---------------------------------------------------------------
@@ -161,7 +201,7 @@ static bool read_all(StHlsClient *c, void *data, size_t n) {
 }
 
 static bool broken(StHlsClient *c, StDiag *diag) {
-  st_error(diag, nowhere, "the C simulation in %s ended", c->dir);
+  st_error(diag, nowhere, "the %s in %s ended", c->kind->noun, c->dir);
   return false;
 }
 
@@ -195,13 +235,15 @@ StHlsClient *st_hls_client_start(const char *dir, const StHlsWeight *weight,
                                  int nweights, StDiag *diag) {
   StArena *a = st_arena_new();
   StHlsClient *c = ST_NEW(a, StHlsClient);
-  *c = (StHlsClient){.arena = a,
+  bool rtl = st_path_exists(st_path_join(a, dir, ST_RTL_MARKER));
+  *c = (StHlsClient){.kind = &kinds[rtl ? RTL : HLS],
+                     .arena = a,
                      .step = st_arena_new(),
                      .dir = st_arena_strdup(a, dir),
                      .to = -1,
                      .from = -1};
   const char *manifest = write_manifest(a, weight, nweights, diag);
-  char *argv[] = {st_path_join(a, dir, "build/csim-run"),
+  char *argv[] = {st_path_join(a, dir, c->kind->program),
                   st_arena_strdup(a, manifest ? manifest : ""), NULL};
   uint32_t hello[3] = {0};
   signal(SIGPIPE, SIG_IGN); /* a child that ended is an error, not an end */
@@ -254,9 +296,11 @@ static bool refused(StHlsClient *c, StDiag *diag) {
   char *message = st_arena_alloc(c->step, (size_t)n + 1);
   if (!read_all(c, message, n))
     return broken(c, diag);
-  st_error(diag, nowhere, "the C simulation in %s: %s", c->dir, message);
+  st_error(diag, nowhere, "the %s in %s: %s", c->kind->noun, c->dir, message);
   return false;
 }
+
+int64_t st_hls_client_cycles(const StHlsClient *c) { return c->cycles; }
 
 bool st_hls_client_step(StHlsClient *c, int64_t P, int64_t T,
                         const StHlsInput *in, int nin, const StHlsOutput **out,
@@ -268,7 +312,7 @@ bool st_hls_client_step(StHlsClient *c, int64_t P, int64_t T,
     return broken(c, diag);
   if (status != 0)
     return refused(c, diag);
-  if (!read_all(c, &n, sizeof n))
+  if (!read_all(c, &c->cycles, sizeof c->cycles) || !read_all(c, &n, sizeof n))
     return broken(c, diag);
   StHlsOutput *result = ST_NEW_N(c->step, StHlsOutput, n);
   for (uint32_t i = 0; i < n; i++) {

@@ -1,6 +1,6 @@
-/* A design's C simulation as a device: built on demand, then a child process
- * that answers one step after another (doc/hls.md has the protocol). Caches
- * stay in the child.
+/* A design's C simulation, or its RTL under Verilator, as a device: built on
+ * demand, then a child process that answers one step after another (doc/hls.md
+ * has the protocol). Caches stay in the child.
  */
 #ifndef ST_DEVICE_HLS_CLIENT_H
 #define ST_DEVICE_HLS_CLIENT_H
@@ -37,6 +37,9 @@ typedef struct {
  * the arena; NULL after an error, with the end of the compiler's output. */
 const char *st_hls_build(StArena *a, const StModule *m, const StTarget *t,
                          const char *cache_dir, StDiag *diag);
+/* The same for the RTL, which Verilator compiles. */
+const char *st_rtl_build(StArena *a, const StModule *m, const StTarget *t,
+                         const char *cache_dir, StDiag *diag);
 
 /* Starts the simulation in `dir`; the weights are read before this returns.
  * NULL after an error. */
@@ -49,6 +52,8 @@ StHlsClient *st_hls_client_start(const char *dir, const StHlsWeight *weight,
 bool st_hls_client_step(StHlsClient *c, int64_t P, int64_t T,
                         const StHlsInput *in, int nin, const StHlsOutput **out,
                         int *nout, StDiag *diag);
+/* Cycles of the last step; -1: not told. */
+int64_t st_hls_client_cycles(const StHlsClient *c);
 
 void st_hls_client_stop(StHlsClient *c); /* NULL is fine */
 

@@ -9,6 +9,7 @@
 #include "driver/build.h"
 #include "driver/command.h"
 #include "emit/hls/hls.h"
+#include "emit/rtl/rtl.h"
 #include "streamtensor/streamtensor.h"
 
 #define COUNT(options) ((int)(sizeof options / sizeof *options))
@@ -83,7 +84,8 @@ int st_command_run(int argc, char **argv) {
   const StOption options[] = {
       {"--in", &in, NULL, "safetensors file with the inputs by name", "FILE"},
       {"--out", &out, NULL, "safetensors file for the results", "FILE"},
-      {"--device", &device, NULL, "sim (default), interp or hls", "DEVICE"},
+      {"--device", &device, NULL, "sim (default), interp, hls or rtl",
+       "DEVICE"},
       {"--json", NULL, &json, "print cycles and bytes as JSON", NULL},
   };
   int used = st_options_parse(
@@ -142,19 +144,23 @@ int st_command_emit(int argc, char **argv) {
   const StOption options[] = {
       {"-o", &out, NULL, "directory to write", "DIR"}};
   int used = st_options_parse(
-      argc, argv, "emit hls BUILD -o DIR",
-      "Write the accelerator as Vitis HLS C++ with host program, link "
-      "configuration\nand Makefile; make -C DIR csim runs it here.",
+      argc, argv, "emit (hls | rtl) BUILD -o DIR",
+      "hls: the accelerator as Vitis HLS C++ with host program, link "
+      "configuration\nand Makefile; make -C DIR csim compiles it here.\n"
+      "rtl: the accelerator as SystemVerilog; make -C DIR sim compiles it with "
+      "Verilator.",
       options, COUNT(options), rest, 2, 2, &n);
   if (used)
     return used == 1 ? 0 : used;
-  if (strcmp(rest[0], "hls"))
-    return usage("emit what? streamtensor emit hls BUILD -o DIR");
+  bool rtl = !strcmp(rest[0], "rtl");
+  if (!rtl && strcmp(rest[0], "hls") != 0)
+    return usage("emit what? streamtensor emit (hls | rtl) BUILD -o DIR");
   if (!out)
     return usage("emit needs -o DIR");
   StDiag *diag = st_diag_new(stderr);
   StBuild *b = st_build_open(rest[1], false, diag);
-  bool ok = b && st_emit_hls(b->module, b->target, out, diag);
+  bool ok = b && (rtl ? st_emit_rtl(b->module, b->target, out, diag)
+                      : st_emit_hls(b->module, b->target, out, diag));
   st_build_close(b);
   st_diag_free(diag);
   return ok ? 0 : 1;

@@ -28,7 +28,7 @@ static bool open_device(StSession *s, const char *name) {
   StDeviceKind kind;
   if (!st_device_parse(name ? name : "sim", &kind)) {
     st_error(s->diag, (StLoc){0}, "there is no device '%s'", name);
-    st_note(s->diag, "devices: sim, interp, hls, timing");
+    st_note(s->diag, "devices: sim, interp, hls, rtl, timing");
     return false;
   }
   const StModule *m = s->build->module;

@@ -50,36 +50,36 @@ int st_target_op_latency(const StTarget *t, StScalarKind k, StDtype dtype) {
 
 /* Bits that the value of an integer expression can need: a product of sign
  * extended operands is no wider than both together. */
-static int expr_bits(const StBody *body, const StExpr *e) {
+int st_target_expr_bits(const StBody *body, const StExpr *e) {
   int all = st_dtype_bits(e->dtype), need = all;
   if (e->kind == ST_X_EXTSI)
-    need = expr_bits(body, &body->at[e->arg[0]]);
+    need = st_target_expr_bits(body, &body->at[e->arg[0]]);
   else if (e->kind == ST_X_EXTUI) /* and a sign that is not set */
-    need = expr_bits(body, &body->at[e->arg[0]]) + 1;
+    need = st_target_expr_bits(body, &body->at[e->arg[0]]) + 1;
   else if (e->kind == ST_X_MULI)
-    need = expr_bits(body, &body->at[e->arg[0]]) +
-           expr_bits(body, &body->at[e->arg[1]]);
+    need = st_target_expr_bits(body, &body->at[e->arg[0]]) +
+           st_target_expr_bits(body, &body->at[e->arg[1]]);
   return need < all ? need : all;
 }
 
 /* A multiplier is as wide as its operands. */
-static const StOperator *operator_of(const StTarget *t, const StBody *body,
-                                     const StExpr *e) {
+const StOperator *st_target_expr(const StTarget *t, const StBody *body,
+                                 const StExpr *e) {
   bool compares = e->kind == ST_X_CMPF || e->kind == ST_X_CMPI;
   StDtype dtype = compares ? body->at[e->arg[0]].dtype : e->dtype;
   if (e->kind == ST_X_MULI &&
-      expr_bits(body, &body->at[e->arg[0]]) <= st_dtype_bits(ST_I8) &&
-      expr_bits(body, &body->at[e->arg[1]]) <= st_dtype_bits(ST_I8))
+      st_target_expr_bits(body, &body->at[e->arg[0]]) <= st_dtype_bits(ST_I8) &&
+      st_target_expr_bits(body, &body->at[e->arg[1]]) <= st_dtype_bits(ST_I8))
     dtype = ST_I8;
   return st_target_operator(t, e->kind, dtype);
 }
 
 /* The result is a sum of products of at most 8 by 8 bits. */
-static bool is_dot(const StBody *body, const StOutput *out) {
+bool st_target_is_dot(const StBody *body, const StOutput *out) {
   const StExpr *e = &body->at[out->yield];
   return out->combine == ST_X_ADDI && e->kind == ST_X_MULI &&
-         expr_bits(body, &body->at[e->arg[0]]) <= 8 &&
-         expr_bits(body, &body->at[e->arg[1]]) <= 8;
+         st_target_expr_bits(body, &body->at[e->arg[0]]) <= 8 &&
+         st_target_expr_bits(body, &body->at[e->arg[1]]) <= 8;
 }
 
 /* Chains that the reduction lanes of a dot product make. */
@@ -119,7 +119,7 @@ static int path_latency(const StTarget *t, const StBody *body, int root) {
       int from = e->kind == ST_X_EXTRACT ? e->indices[a] : e->arg[a];
       start = ready[from] > start ? ready[from] : start;
     }
-    ready[i] = start + operator_of(t, body, e)->latency;
+    ready[i] = start + st_target_expr(t, body, e)->latency;
   }
   int cycles = ready[root];
   st_arena_free(scratch);
@@ -139,12 +139,12 @@ int st_target_body_latency(const StTarget *t, const StOp *kernel) {
   int latest = 0;
   for (int r = 0; r < kernel->nresults; r++) {
     const StOutput *out = &nest->out[r];
-    bool dot = is_dot(&nest->body, out);
+    bool dot = st_target_is_dot(&nest->body, out);
     int cycles = dot ? t->dot.latency
                      : path_latency(t, &nest->body, out->yield);
-    int levels = has_reduction_loop(nest) + tree_levels(st_kernel_ways(kernel)) +
-                 tree_levels(dot ? (int64_t)count_chains(t, (double)lanes)
-                                 : lanes);
+    int64_t values = dot ? (int64_t)count_chains(t, (double)lanes) : lanes;
+    int levels = has_reduction_loop(nest) +
+                 tree_levels(st_kernel_ways(kernel)) + tree_levels(values);
     if (out->combine != ST_X_ARG)
       cycles += levels * st_target_op_latency(t, out->combine,
                                               nest->body.at[out->yield].dtype);
@@ -258,7 +258,7 @@ StCost st_target_fifo_cost(const StTarget *t, StMemory mem, int64_t bits,
 int64_t st_target_dot_lanes(const StOp *op) {
   const StNest *nest = &op->u.nest;
   for (int r = 0; r < op->nresults; r++)
-    if (is_dot(&nest->body, &nest->out[r]))
+    if (st_target_is_dot(&nest->body, &nest->out[r]))
       return count_lanes(nest, true) * count_lanes(nest, false);
   return 0;
 }
@@ -301,9 +301,10 @@ static StCost body_cost(const StTarget *t, const StOp *op) {
       for (int l = 0; l < n; l++)
         mine[l] |= depends[e->indices[a] * n + l];
     for (int r = 0; r < op->nresults; r++)
-      product |= nest->out[r].yield == i && is_dot(body, &nest->out[r]);
+      product |=
+          nest->out[r].yield == i && st_target_is_dot(body, &nest->out[r]);
     if (!product)
-      sum = st_cost_add(sum, st_cost_scale(operator_of(t, body, e)->cost,
+      sum = st_cost_add(sum, st_cost_scale(st_target_expr(t, body, e)->cost,
                                            count_copies(nest, mine)));
   }
   st_arena_free(scratch);
@@ -322,7 +323,7 @@ StCost st_target_nest_cost(const StTarget *t, const StModule *m,
     StDtype dtype = nest->body.at[out->yield].dtype;
     if (out->combine == ST_X_ARG)
       continue;
-    bool dot = is_dot(&nest->body, out);
+    bool dot = st_target_is_dot(&nest->body, out);
     StCost one = st_target_operator(t, out->combine, dtype)->cost;
     double values = dot ? count_chains(t, red) : red;
     double adders = values - 1 + accumulates + st_kernel_ways(op) - 1;

@@ -121,6 +121,14 @@ const StOperator *st_target_operator(const StTarget *t, StScalarKind k,
                                      StDtype dtype);
 int st_target_op_latency(const StTarget *t, StScalarKind k, StDtype dtype);
 
+/* The operator of an expression of a body: a multiplier of integers is as wide
+ * as the bits that the values of its operands can need. */
+const StOperator *st_target_expr(const StTarget *t, const StBody *body,
+                                 const StExpr *e);
+int st_target_expr_bits(const StBody *body, const StExpr *e);
+/* The result is a sum of products of at most 8 by 8 bits. */
+bool st_target_is_dot(const StBody *body, const StOutput *out);
+
 /* Kernel: from the issue of a beat to the push of its results: registers, the
  * critical path of the body, the tree over the reduction lanes, the
  * accumulation and the tree over the ways, the latest output deciding. At least

@@ -15,6 +15,8 @@
   X(image_cpp, "emit/hls/files/image.cpp", "image.cpp")                        \
   X(image_h, "emit/hls/files/image.h", "image.h")                              \
   X(num_h, "base/num.h", "num.h")                                              \
+  X(serve_cpp, "emit/hls/files/serve.cpp", "csim/serve.cpp")                   \
+  X(serve_h, "emit/hls/files/serve.h", "csim/serve.h")                         \
   X(tables_h, "base/num_tables.h", "num_tables.h")                             \
   X(hls_h, "emit/hls/files/st_hls.h", "st_hls.h")
 

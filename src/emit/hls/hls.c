@@ -74,7 +74,12 @@ const StHlsFile *st_hls_files(StArena *a, const StModule *m, const StTarget *t,
 }
 
 bool st_hls_write(const StHlsFile *file, int n, const char *dir, StDiag *diag) {
-  StDirTx *tx = st_dirtx_begin(dir, ST_HLS_MARKER, diag);
+  return st_hls_write_as(file, n, dir, ST_HLS_MARKER, diag);
+}
+
+bool st_hls_write_as(const StHlsFile *file, int n, const char *dir,
+                     const char *marker, StDiag *diag) {
+  StDirTx *tx = st_dirtx_begin(dir, marker, diag);
   if (!tx)
     return false;
   for (int i = 0; i < n; i++)

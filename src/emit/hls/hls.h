@@ -28,6 +28,10 @@ bool st_emit_hls(const StModule *m, const StTarget *t, const char *dir,
 /* The same for files at hand. */
 bool st_hls_write(const StHlsFile *file, int n, const char *dir, StDiag *diag);
 
+/* With another marker. */
+bool st_hls_write_as(const StHlsFile *file, int n, const char *dir,
+                     const char *marker, StDiag *diag);
+
 /* A file that only directories of this kind have. */
 #define ST_HLS_MARKER "accelerator.cpp"
 

@@ -298,8 +298,11 @@ const char *st_hls_rom_name(const StHlsPlan *p, const StOp *op) {
 
 StHlsPlan *st_hls_plan(StArena *a, const StModule *m, const StTarget *t,
                        StDiag *diag) {
-  if (!st_hls_lint(m, diag))
-    return NULL;
+  return st_hls_lint(m, diag) ? st_hls_layout(a, m, t, diag) : NULL;
+}
+
+StHlsPlan *st_hls_layout(StArena *a, const StModule *m, const StTarget *t,
+                         StDiag *diag) {
   StHlsPlan *p = ST_NEW(a, StHlsPlan);
   p->m = m;
   p->t = t;

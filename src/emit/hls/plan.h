@@ -54,6 +54,11 @@ typedef struct {
 StHlsPlan *st_hls_plan(StArena *a, const StModule *m, const StTarget *t,
                        StDiag *diag);
 
+/* The same without the rules of HLS: what the RTL shares with it is where
+ * arguments and results lie. */
+StHlsPlan *st_hls_layout(StArena *a, const StModule *m, const StTarget *t,
+                         StDiag *diag);
+
 /* True for ops that become processes. */
 bool st_hls_is_process(const StOp *op);
 /* True if the op reads or writes memory outside (not a constant). */

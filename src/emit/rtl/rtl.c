@@ -1,0 +1,115 @@
+/* The files of a design, made in memory and written in one transaction. */
+#include "emit/rtl/rtl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/str.h"
+#include "emit/hls/top.h"
+#include "emit/rtl/files.h"
+#include "emit/rtl/plan.h"
+
+typedef ST_VEC(StHlsFile) Files;
+
+static void add(StArena *a, Files *files, const char *name, const char *text) {
+  StHlsFile f = {name, text, strlen(text)};
+  st_vec_push(a, files, f);
+}
+
+static void write_unit(StRtlPlan *p, StRtlUnit *u) {
+  switch (u->process->kind) {
+  case ST_PROC_KERNEL:
+    st_rtl_kernel(p, u);
+    break;
+  case ST_PROC_LOAD:
+    st_rtl_load(p, u);
+    break;
+  case ST_PROC_BUNDLE:
+    st_rtl_bundle(p, u);
+    break;
+  case ST_PROC_STORE:
+    st_rtl_store(p, u);
+    break;
+  case ST_PROC_FILL:
+  case ST_PROC_DRAIN:
+    st_rtl_converter(p, u);
+    break;
+  case ST_PROC_FORK:
+    break;
+  }
+}
+
+static const char *design_cpp(StRtlPlan *p) {
+  StStr s;
+  st_str_init(&s);
+  st_hls_design_cpp(&s, p->layout);
+  const char *text = st_arena_copy(p->a, s.data, s.len);
+  st_str_free(&s);
+  return text;
+}
+
+/* All sources, in an order in which a package comes before its users. */
+static const char *file_list(StRtlPlan *p, const StHlsAsset *asset, int n) {
+  StStr s;
+  st_str_init(&s);
+  st_str_printf(&s, "lib/st_num.sv\nlib/st_const.sv\n");
+  for (int i = 0; i < n; i++)
+    if (!strncmp(asset[i].name, "lib/", 4) &&
+        strcmp(asset[i].name, "lib/st_num.sv") != 0 &&
+        strcmp(asset[i].name, "lib/st_const.sv") != 0)
+      st_str_printf(&s, "%s\n", asset[i].name);
+  for (int i = 0; i < p->nunits; i++)
+    if (p->unit[i].text)
+      st_str_printf(&s, "units/%s.sv\n", p->unit[i].name);
+  st_str_printf(&s, "%s\n", ST_RTL_MARKER);
+  const char *text = st_arena_copy(p->a, s.data, s.len);
+  st_str_free(&s);
+  return text;
+}
+
+static int by_name(const void *x, const void *y) {
+  return strcmp(((const StHlsFile *)x)->name, ((const StHlsFile *)y)->name);
+}
+
+const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
+                              int *n, StDiag *diag) {
+  StRtlPlan *p = st_rtl_plan(a, m, t, diag);
+  if (!p)
+    return NULL;
+  Files files = {0};
+  int assets;
+  const StHlsAsset *asset = st_rtl_assets(&assets);
+  for (int i = 0; i < p->nunits; i++) {
+    StRtlUnit *u = &p->unit[i];
+    write_unit(p, u);
+    if (u->text)
+      add(a, &files, st_arena_printf(a, "units/%s.sv", u->name), u->text);
+  }
+  add(a, &files, ST_RTL_MARKER, st_rtl_top(p));
+  add(a, &files, "files.f", file_list(p, asset, assets));
+  add(a, &files, "sim/design.cpp", design_cpp(p));
+  add(a, &files, "sim/ports.cpp", st_rtl_ports_cpp(p));
+  for (int i = 0; i < assets; i++) {
+    StHlsFile f = {asset[i].name, asset[i].begin,
+                   (size_t)(asset[i].end - asset[i].begin)};
+    st_vec_push(a, &files, f);
+  }
+  qsort(files.at, (size_t)files.n, sizeof *files.at, by_name);
+  *n = files.n;
+  return files.at;
+}
+
+bool st_rtl_write(const StHlsFile *file, int n, const char *dir, StDiag *diag) {
+  return st_hls_write_as(file, n, dir, ST_RTL_MARKER, diag);
+}
+
+bool st_emit_rtl(const StModule *m, const StTarget *t, const char *dir,
+                 StDiag *diag) {
+  int n;
+  StArena *a = st_arena_new();
+  const StHlsFile *file = st_rtl_files(a, m, t, &n, diag);
+  bool ok = file && st_rtl_write(file, n, dir, diag);
+  st_arena_free(a);
+  return ok;
+}

@@ -1,0 +1,24 @@
+/* SystemVerilog of a stream level module whose depths are decided: the whole
+ * accelerator, with the library's modules, and a program that runs it under
+ * Verilator. doc/rtl.md describes the files.
+ */
+#ifndef ST_EMIT_RTL_RTL_H
+#define ST_EMIT_RTL_RTL_H
+
+#include "emit/hls/hls.h"
+
+/* As st_hls_files: the files, in order of their names; NULL after located
+ * errors. They depend on the module and the target only. */
+const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
+                              int *n, StDiag *diag);
+
+/* Writes them as the directory `dir`, all or nothing; what exists there is only
+ * replaced if it is such a directory (or empty). */
+bool st_emit_rtl(const StModule *m, const StTarget *t, const char *dir,
+                 StDiag *diag);
+bool st_rtl_write(const StHlsFile *file, int n, const char *dir, StDiag *diag);
+
+/* A file that only directories of this kind have. */
+#define ST_RTL_MARKER "accelerator.sv"
+
+#endif
