@@ -1,5 +1,7 @@
-/* Processes take turns, each until it needs a beat that is not known yet. A
- * turn goes in steps: the next beat at the earliest time, then as many more as
+/* Processes take turns, each until it needs a beat that is not known yet. Those
+ * that come first in the design go first, so that what depends on them finds
+ * all that can be known, and needs few turns (backwards, the last ones). A turn
+ * goes in steps: the next beat at the earliest time, then as many more as
  * stay on a line from there. The line rises by ii a beat, or by what the
  * dependency that decided the first beat rises, if that is more: then the beats
  * that wait for its next items are as late as these. Along the line the other
@@ -26,11 +28,9 @@ typedef struct {
   StArena *arena;
   const StProblem *problem;
   StCurve *curve;
-  Wait *wait;      /* as problem->dependency */
-  int *blocked_on; /* [process] or -1 */
-  bool *queued;
-  int *queue;
-  int head, count;
+  Wait *wait;                /* as problem->dependency */
+  int *blocked_on;           /* [process] or -1 */
+  uint64_t *ready;           /* bits: processes that may be able to go on */
   int *next_out, *first_out; /* dependencies by `from`: lists */
 } Solver;
 
@@ -54,11 +54,9 @@ static void pass_pairs(Wait *w, int64_t k) {
     place(w);
 }
 
-/* Passes the pairs whose early beat has no time. */
+/* Passes the pairs whose early beat has no time: there are some. */
 static void skip_never(Wait *w, const StCurve *early) {
   const StDependency *d = w->d;
-  if (w->m == d->count || w->early >= early->never)
-    return;
   int64_t m = st_box_before(&d->early, early->never) - d->early_first;
   w->m = min_of(m, d->count);
   place(w);
@@ -88,7 +86,9 @@ static bool find_first(Solver *s, int p) {
   int64_t known = q->beats[p], unknown = INT64_MAX;
   for (int i = q->first_in[p]; i < q->first_in[p + 1]; i++) {
     Wait *w = &s->wait[i];
-    skip_never(w, &s->curve[w->d->from]);
+    const StCurve *early = &s->curve[w->d->from];
+    if (w->m < w->d->count && w->early < early->never)
+      skip_never(w, early);
     if (w->m == w->d->count)
       continue;
     if (w->early < s->curve[w->d->from].beats) {
@@ -157,7 +157,9 @@ static bool find_next(Solver *s, int p, int64_t *t) {
     *t = st_curve_last(c) + q->ii[p];
   for (int i = q->first_in[p]; i < q->first_in[p + 1]; i++) {
     Wait *w = &s->wait[i];
-    skip_never(w, &s->curve[w->d->from]);
+    const StCurve *early = &s->curve[w->d->from];
+    if (w->m < w->d->count && w->early < early->never)
+      skip_never(w, early);
     if (w->m == w->d->count)
       continue;
     look(s, w);
@@ -203,12 +205,23 @@ static bool step(Solver *s, int p) {
 }
 
 static void wake(Solver *s, int p) {
-  int n = s->problem->nprocesses, at = s->head + s->count;
-  if (s->queued[p])
-    return;
-  s->queued[p] = true;
-  s->queue[at < n ? at : at - n] = p;
-  s->count++;
+  s->ready[p / 64] |= (uint64_t)1 << p % 64;
+}
+
+/* The ready process that goes first; it is not ready any more. -1: none is. */
+static int next_ready(Solver *s) {
+  const bool forwards = s->problem->from_zero;
+  int words = (s->problem->nprocesses + 63) / 64;
+  for (int i = 0; i < words; i++) {
+    int w = forwards ? i : words - 1 - i;
+    uint64_t ready = s->ready[w];
+    if (!ready)
+      continue;
+    int bit = forwards ? __builtin_ctzll(ready) : 63 - __builtin_clzll(ready);
+    s->ready[w] &= ~((uint64_t)1 << bit);
+    return 64 * w + bit;
+  }
+  return -1;
 }
 
 static void take_turn(Solver *s, int p) {
@@ -230,8 +243,7 @@ static Solver solver_new(StArena *a, const StProblem *p, StCurve *curve) {
   Solver s = {.arena = a, .problem = p, .curve = curve};
   s.wait = ST_NEW_N(a, Wait, all);
   s.blocked_on = ST_NEW_N(a, int, n);
-  s.queued = ST_NEW_N(a, bool, n);
-  s.queue = ST_NEW_N(a, int, n);
+  s.ready = ST_NEW_N(a, uint64_t, n / 64 + 1);
   s.first_out = ST_NEW_N(a, int, n);
   s.next_out = ST_NEW_N(a, int, all);
   for (int i = 0; i < n; i++)
@@ -257,12 +269,7 @@ void st_problem_solve(StArena *a, const StProblem *p, StCurve *curve) {
   s.arena = a;
   for (int i = 0; i < p->nprocesses; i++)
     wake(&s, i);
-  while (s.count) {
-    int i = s.queue[s.head];
-    s.head = s.head + 1 < p->nprocesses ? s.head + 1 : 0;
-    s.count--;
-    s.queued[i] = false;
+  for (int i; (i = next_ready(&s)) >= 0;)
     take_turn(&s, i);
-  }
   st_arena_free(scratch);
 }

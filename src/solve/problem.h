@@ -10,8 +10,8 @@ typedef struct {
   const int64_t *beats, *ii;
   const StDependency *dependency; /* sorted by `to` */
   const int *first_in;            /* [nprocesses + 1] */
-  bool from_zero; /* no beat before cycle 0; else beats that wait for nothing
-                     have no time (StCurve.never) */
+  bool from_zero; /* forwards: no beat before cycle 0. Else backwards: beats
+                     that wait for nothing have no time (StCurve.never) */
 } StProblem;
 
 /* Every beat as early as its dependencies and ii allow. Beats that `curve` has
