@@ -16,10 +16,12 @@ extern "C" {
 #endif
 
 /* Compile the package directory `package` for `target` (NULL: u55c) with
- * weights and activations as `quantisation` says (NULL: f32) into the
- * directory `build`, which appears whole or not at all. */
+ * weights and activations as `quantisation` says (NULL: f32) and caches of the
+ * type `kv` ("f32", "f16", "int8"; NULL: int8 if weights are integers, else
+ * f32) into the directory `build`, which appears whole or not at all. */
 int st_compile(const char *package, const char *build, const char *target,
-               const char *quantisation, char *error, size_t size);
+               const char *quantisation, const char *kv, char *error,
+               size_t size);
 
 typedef struct StSession StSession;
 

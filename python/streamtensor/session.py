@@ -49,7 +49,7 @@ def _load():
     lib = ctypes.CDLL(_find_library())
     handle, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
     i64 = ctypes.c_int64
-    lib.st_compile.argtypes = [text] * 4 + [text, size]
+    lib.st_compile.argtypes = [text] * 5 + [text, size]
     lib.st_session_open.argtypes = [text, text, text, size]
     lib.st_session_open.restype = handle
     lib.st_session_step.argtypes = [handle, ctypes.POINTER(i64), ctypes.c_int,
@@ -84,11 +84,17 @@ def _error():
 
 
 def compile(package: str, build: str, target: str = "u55c",
-            quantisation: str = "f32") -> None:
-    """Compile a package directory into a build directory; raises Error."""
+            quantisation: str = "f32", kv: str | None = None) -> None:
+    """Compile a package directory into a build directory; raises Error.
+
+    kv is the type of caches, "f32", "f16" or "int8"; by default int8 if the
+    quantisation makes weights integers.
+    """
     message = _error()
     if library().st_compile(package.encode(), build.encode(), target.encode(),
-                            quantisation.encode(), message, len(message)):
+                            quantisation.encode(),
+                            kv.encode() if kv else None, message,
+                            len(message)):
         raise Error(message.value.decode().rstrip())
 
 

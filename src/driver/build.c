@@ -56,6 +56,12 @@ bool st_design_check(const StDesign *d, const StPackage *p, StDiag *diag) {
   return false;
 }
 
+/* What is in which type. */
+typedef struct {
+  StScheme scheme;
+  StKv kv;
+} Schemes;
+
 /* What passes make besides the module. */
 typedef struct {
   StStr certificate;
@@ -75,7 +81,7 @@ static bool put_file(StDirTx *tx, const char *name, const void *data, size_t n,
 
 /* build.json */
 static bool put_info(StDirTx *tx, const StCompileOptions *o, const StPackage *p,
-                     const StTarget *t, const StCompileReport *r,
+                     const StTarget *t, StKv kv, const StCompileReport *r,
                      StDiag *diag) {
   char path[PATH_MAX];
   if (!realpath(p->dir, path))
@@ -86,9 +92,9 @@ static bool put_info(StDirTx *tx, const StCompileOptions *o, const StPackage *p,
                           json_pack("{s:s, s:f}", "name", r->pass[i].name,
                                     "seconds", r->pass[i].seconds));
   json_t *info =
-      json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:f, s:o}", "format",
+      json_pack("{s:s, s:i, s:s, s:s, s:s, s:s, s:s, s:f, s:o}", "format",
                 "streamtensor-build", "version", 1, "package", path, "target",
-                t->name, "quantisation", o->quantisation, "kind",
+                t->name, "quantisation", o->quantisation, "kv", st_kv_name(kv), "kind",
                 p->kind == ST_PACKAGE_CAUSAL_LM ? "causal-lm" : "module",
                 "seconds", r->seconds, "passes", passes);
   char *text = json_dumps(info, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
@@ -127,7 +133,7 @@ static bool put_weights(StDirTx *tx, const StPackage *p, const StModule *m,
 }
 
 static bool put_build(const StCompileOptions *o, const StPackage *p,
-                      const StModule *m, const StTarget *t,
+                      const StModule *m, const StTarget *t, StKv kv,
                       const Extras *extras, const StCompileReport *r,
                       StDiag *diag) {
   StDirTx *tx = st_dirtx_begin(o->build, ST_BUILD_MARKER, diag);
@@ -141,7 +147,7 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
                      extras->certificate.len, diag) &&
             put_weights(tx, p, m, &extras->quantised, diag) &&
             copy_file(tx, "target.toml", t->path, diag) &&
-            put_tokenizer(tx, p, diag) && put_info(tx, o, p, t, r, diag);
+            put_tokenizer(tx, p, diag) && put_info(tx, o, p, t, kv, r, diag);
   st_str_free(&text);
   if (ok)
     return st_dirtx_commit(tx);
@@ -151,7 +157,7 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
 
 /* The module with these times; NULL: an error, or *fits is false. */
 static StModule *compile_slack(const StPackage *p, const StTarget *t,
-                               StScheme scheme, double slack,
+                               Schemes s, double slack,
                                const double *factor, Extras *extras,
                                StCompileReport *r, StDiag *diag) {
   double start = now();
@@ -165,8 +171,9 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
   StPassContext ctx = {.target = t,
                        .slack = slack,
                        .factor = {factor[0], factor[1], factor[2]},
-                       .scheme = scheme,
+                       .scheme = s.scheme,
                        .own = p->grid,
+                       .kv = s.kv,
                        .diag = diag,
                        .certificate = &extras->certificate,
                        .quantised = &extras->quantised};
@@ -183,12 +190,12 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
 /* The fastest design that fits, or the one with the given factors; NULL after
  * an error. */
 static StModule *compile_fitting(const StPackage *p, const StTarget *t,
-                                 StScheme scheme, const double *factor,
+                                 Schemes schemes, const double *factor,
                                  Extras *extras, StCompileReport *r,
                                  StDiag *diag) {
   bool given = factor[0] > 0;
   for (int i = 0;; i++) {
-    StModule *m = compile_slack(p, t, scheme, st_build_slack(i), factor,
+    StModule *m = compile_slack(p, t, schemes, st_build_slack(i), factor,
                                 extras, r, diag);
     if (!m)
       return NULL;
@@ -208,8 +215,9 @@ bool st_build_write(const StCompileOptions *o, StCompileReport *r,
                     StDiag *diag) {
   double start = now();
   *r = (StCompileReport){0};
-  StScheme scheme;
-  if (!st_scheme_parse(o->quantisation, &scheme, diag))
+  Schemes s;
+  if (!st_scheme_parse(o->quantisation, &s.scheme, diag) ||
+      !st_kv_parse(o->kv, &s.scheme, &s.kv, diag))
     return false;
   StPackage *p = st_package_open(o->package, diag);
   if (!p)
@@ -221,11 +229,11 @@ bool st_build_write(const StCompileOptions *o, StCompileReport *r,
     p->sig.chunk = o->design.chunk;
   Extras extras = {0};
   st_str_init(&extras.certificate);
-  StModule *m = t ? compile_fitting(p, t, scheme, o->design.factor, &extras, r,
+  StModule *m = t ? compile_fitting(p, t, s, o->design.factor, &extras, r,
                                     diag)
                   : NULL;
   r->seconds = now() - start;
-  bool ok = m && put_build(o, p, m, t, &extras, r, diag);
+  bool ok = m && put_build(o, p, m, t, s.kv, &extras, r, diag);
   st_module_free(m);
   st_str_free(&extras.certificate);
   st_package_close(p);

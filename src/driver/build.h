@@ -26,6 +26,7 @@ typedef struct {
   const char *build;        /* directory to write */
   const char *target;       /* name or file */
   const char *quantisation; /* as st_scheme_parse knows it */
+  const char *kv;           /* as st_kv_parse knows it; may be NULL */
   StDesign design;
 } StCompileOptions;
 

@@ -49,6 +49,8 @@ int st_command_compile(int argc, char **argv) {
        "TARGET"},
       {"-q", &o.quantisation, NULL,
        "quantisation: f32 (default), w4a8, w8a8; with a group: w4a8:32", "Q"},
+      {"--kv", &o.kv, NULL,
+       "caches: f32, f16 or int8 (default: int8 with -q w4a8 or w8a8)", "KV"},
       {"--factors", &factors, NULL,
        "on the times of products, attention, rows (default: the best found)",
        "W,C,R"},

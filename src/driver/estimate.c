@@ -19,6 +19,7 @@ struct StEstimator {
   StPackage *package;
   const StTarget *target;
   StScheme scheme;
+  StKv kv; /* as compile without --kv */
   StStr text; /* of the module after the shared passes */
   const char *rest[32]; /* passes */
   int nrest;
@@ -26,7 +27,7 @@ struct StEstimator {
 
 static StPassContext context_of(const StEstimator *e, StDiag *diag) {
   return (StPassContext){.target = e->target, .scheme = e->scheme,
-                         .diag = diag};
+                         .own = e->package->grid, .kv = e->kv, .diag = diag};
 }
 
 static bool run_shared(StEstimator *e, StDiag *diag) {
@@ -56,6 +57,7 @@ StEstimator *st_estimator_open(const char *package, const char *target,
   e->package = p;
   st_str_init(&e->text);
   if (st_scheme_parse(quantisation, &e->scheme, diag) &&
+      st_kv_parse(NULL, &e->scheme, &e->kv, diag) &&
       (e->target = st_target_load(p->arena, target, diag)) &&
       run_shared(e, diag))
     return e;

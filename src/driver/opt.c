@@ -61,7 +61,7 @@ static int list_passes(void) {
 
 int st_command_opt(int argc, char **argv) {
   const char *passes = NULL, *print = NULL, *stop = NULL, *target = "u55c";
-  const char *lanes = "0", *scheme = "f32", *input = NULL;
+  const char *lanes = "0", *scheme = "f32", *kv = NULL, *input = NULL;
   bool list = false, timing = false, check = false;
   const StOption options[] = {
       {"-p", &passes, NULL, "passes to run (default: all)", "A,B"},
@@ -71,6 +71,7 @@ int st_command_opt(int argc, char **argv) {
       {"-t", &target, NULL, "target (default u55c)", "TARGET"},
       {"--lanes", &lanes, NULL, "elements of every vector (default: what is best)", "N"},
       {"-q", &scheme, NULL, "quantisation (default f32)", "Q"},
+      {"--kv", &kv, NULL, "caches (default as in compile)", "KV"},
       {"--list-passes", NULL, &list, "print the pipeline", NULL},
       {"--time-passes", NULL, &timing, "print the time of each pass", NULL},
       {"--verify-each", NULL, &check,
@@ -101,7 +102,8 @@ int st_command_opt(int argc, char **argv) {
   StPassContext ctx = {.diag = diag,
                        .lanes = atoi(lanes),
                        .own = package ? package->grid : NULL};
-  if (m && st_scheme_parse(scheme, &ctx.scheme, diag))
+  if (m && st_scheme_parse(scheme, &ctx.scheme, diag) &&
+      st_kv_parse(kv, &ctx.scheme, &ctx.kv, diag))
     ctx.target = st_target_load(arena, target, diag);
   StPassTime times[MOST_NAMES];
   int ntimes = 0;

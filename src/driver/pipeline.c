@@ -10,6 +10,8 @@ static const StPass passes[] = {
     {"simplify", "fold bodies, drop what reaches no result",
      st_pass_simplify},
     {"quantize", "products with weights in integers (-q)", st_pass_quantize},
+    {"quantize-cache", "keys and values of earlier positions in 8 or 16 bits",
+     st_pass_quantize_cache},
     {"factor-dims", "split dims until no view, slice or concat is left",
      st_pass_factor_dims},
     {"roll-layers", "one block of hardware for repeated layers",

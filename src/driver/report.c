@@ -164,6 +164,9 @@ static json_t *report_json(const StBuild *b) {
   json_object_set_new(r, "fifo_bits", json_integer(t.fifo_bits));
   json_object_set_new(r, "target", text_of(b->target->name));
   json_object_set_new(r, "clock_mhz", json_real(b->target->clock_mhz));
+  json_object_set(r, "quantisation",
+                  json_object_get(b->info->v, "quantisation"));
+  json_object_set(r, "kv", json_object_get(b->info->v, "kv"));
   json_object_set(r, "passes", json_object_get(b->info->v, "passes"));
   json_object_set(r, "seconds", json_object_get(b->info->v, "seconds"));
   return r;
@@ -224,11 +227,18 @@ static void print_dies(const StBuild *b) {
   st_arena_free(scratch);
 }
 
+static const char *info_text(const StBuild *b, const char *key) {
+  const char *text = json_string_value(json_object_get(b->info->v, key));
+  return text ? text : "?";
+}
+
 static void print_table(const StBuild *b) {
   StTally t = st_tally(b->module, b->target);
   const StCost *u = &t.used, *d = &b->target->device;
   printf("%s on %s at %g MHz\n\n", b->module->name, b->target->name,
          b->target->clock_mhz);
+  printf("  weights %s, caches %s\n", info_text(b, "quantisation"),
+         info_text(b, "kv"));
   printf("  %d kernels, %d streams, %d converters, %d loads, %d bundles of "
          "loads, %d stores\n\n",
          t.kernels, t.streams, t.converters, t.loads, t.bundles, t.stores);

@@ -236,12 +236,14 @@ int st_session_run(StSession *s, const char *in, const char *out, char *error,
 }
 
 int st_compile(const char *package, const char *build, const char *target,
-               const char *quantisation, char *error, size_t size) {
+               const char *quantisation, const char *kv, char *error,
+               size_t size) {
   StDiag *diag = st_diag_new(NULL);
   StCompileOptions o = {.package = package,
                         .build = build,
                         .target = target ? target : "u55c",
-                        .quantisation = quantisation ? quantisation : "f32"};
+                        .quantisation = quantisation ? quantisation : "f32",
+                        .kv = kv};
   StCompileReport r;
   bool ok = st_build_write(&o, &r, diag);
   if (!ok)

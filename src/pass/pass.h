@@ -23,6 +23,7 @@ typedef struct {
   double factor[3]; /* on the times of products with parameters, of other
                        products, of rows; 0: what `tile` finds best */
   StScheme scheme;        /* of weights and what is multiplied with them */
+  StKv kv;                /* of caches */
   const StGrid *own; /* [arguments] grids on which the package's parameters lie
                         already, bits 0: none; NULL: none at all. Their codes
                         and scales are found by the names that quantize gives */
@@ -41,6 +42,7 @@ typedef struct {
 
 bool st_pass_simplify(StModule *m, const StPassContext *ctx);
 bool st_pass_quantize(StModule *m, const StPassContext *ctx);
+bool st_pass_quantize_cache(StModule *m, const StPassContext *ctx);
 bool st_pass_factor_dims(StModule *m, const StPassContext *ctx);
 bool st_pass_roll_layers(StModule *m, const StPassContext *ctx);
 bool st_pass_fuse_elementwise(StModule *m, const StPassContext *ctx);
@@ -52,6 +54,9 @@ bool st_pass_bundle_loads(StModule *m, const StPassContext *ctx);
 bool st_pass_allocate(StModule *m, const StPassContext *ctx);
 bool st_pass_size_fifos(StModule *m, const StPassContext *ctx);
 bool st_pass_place(StModule *m, const StPassContext *ctx);
+
+/* Ops that reach no result go. */
+void st_pass_drop_dead(StModule *m);
 
 /* Are arguments and results small enough for the target's memory? Else an
  * error at `loc`. */

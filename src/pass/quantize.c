@@ -131,8 +131,7 @@ static void rewrite_lookup(Quantize *q, StOp *op, const StLookup *l,
   rows->result[0]->type =
       st_write_split_type(&q->q.w, t, t->dtype, axis, w->group, true);
   StOp *view = st_write_op(&q->q.w, ST_OP_VIEW, op, 1, rows->result);
-  view->result[0] = op->result[0];
-  view->result[0]->def = view;
+  st_write_give(view, op->result[0]);
 }
 
 /* ---- parameters

@@ -106,10 +106,24 @@ typedef struct {
   ST_VEC(StQuantRows) done; /* shared by all products of x */
 } StQuantWriter;
 
+/* out->q: codes up to `most` of x by the largest magnitude along dim `inner`;
+ * out->scale: that by 1/most, without the dim. */
+void st_quant_codes(StWriter *w, const StOp *like, StValue *x, int inner,
+                    int most, StDtype dtype, StQuantRows *out);
 StQuantRows st_quant_rows(StQuantWriter *q, const StOp *like, StValue *x,
                           int axis, int64_t group);
-/* The product `op` in integers; its result becomes that of the last op. */
+/* Accesses of the codes or scales of f: its dims but the axis, which comes last
+ * as groups and, if inner >= 0, their elements. */
+StAffine *st_quant_factor_map(StWriter *w, const StQuantForm *f,
+                              const int *walk, int inner);
+/* The product `op` along the axis of f in integers; its result becomes that of
+ * the last op. */
 void st_quant_product(StQuantWriter *q, StOp *op, const StProduct *p,
                       const StQuantForm *f);
+/* The same along another dim of f: scales go
+ * into the other factor, which gets as many bits as its sums allow. False: it
+ * is no such product, nothing was written. */
+bool st_quant_values(StWriter *w, StOp *op, const StProduct *p,
+                     const StQuantForm *f);
 
 #endif

@@ -16,18 +16,22 @@
 
 /* ---- what is multiplied -------------------------------------------------- */
 
-/* Largest magnitude of each group of x (split). */
-static StValue *add_largest(StWriter *w, const StOp *like, StValue *x, int axis,
-                            const StType *type) {
+/* Largest magnitude of each group: of the elements along dim `inner`. */
+static StValue *add_largest(StWriter *w, const StOp *like, StValue *x,
+                            int inner) {
   StDim *dim = st_write_dims(w, &x->type);
-  dim[axis + 1].reduction = true;
+  dim[inner].reduction = true;
   StOp *op = st_write_generic(w, like, 1, &x, x->type.rank, dim);
   op->u.nest.in[0].map = st_write_natural_map(w, x->type.rank, -1);
   op->u.nest.out[0].yield =
       st_write_expr(w, op, ST_X_ABSF, ST_F32, st_write_arg(w, op, 0), -1);
   op->u.nest.out[0].combine = ST_X_MAXIMUMF;
-  op->u.nest.out[0].map = st_write_natural_map(w, x->type.rank, axis + 1);
-  op->result[0]->type = *type;
+  op->u.nest.out[0].map = st_write_natural_map(w, x->type.rank, inner);
+  StType *t = &op->result[0]->type;
+  *t = st_type_tensor(w->a, ST_F32, x->type.rank, x->type.shape);
+  t->rank--;
+  for (int i = inner; i < t->rank; i++)
+    t->shape[i] = t->shape[i + 1];
   return op->result[0];
 }
 
@@ -50,19 +54,19 @@ static StValue *add_factor(StWriter *w, const StOp *like, StValue *a, float f,
 }
 
 static StValue *add_codes(StWriter *w, const StOp *like, StValue *x,
-                          StValue *inverse, int axis) {
+                          StValue *inverse, int inner, StDtype dtype) {
   StValue *operand[] = {x, inverse};
   int rank = x->type.rank;
   StOp *op =
       st_write_generic(w, like, 2, operand, rank, st_write_dims(w, &x->type));
   op->u.nest.in[0].map = st_write_natural_map(w, rank, -1);
-  op->u.nest.in[1].map = st_write_natural_map(w, rank, axis + 1);
+  op->u.nest.in[1].map = st_write_natural_map(w, rank, inner);
   op->u.nest.out[0].map = st_write_natural_map(w, rank, -1);
   int p = st_write_expr(w, op, ST_X_MULF, ST_F32, st_write_arg(w, op, 0),
                         st_write_arg(w, op, 1));
   p = st_write_expr(w, op, ST_X_ROUNDEVEN, ST_F32, p, -1);
-  op->u.nest.out[0].yield = st_write_expr(w, op, ST_X_FPTOSI, ST_I8, p, -1);
-  op->result[0]->type = st_type_tensor(w->a, ST_I8, rank, x->type.shape);
+  op->u.nest.out[0].yield = st_write_expr(w, op, ST_X_FPTOSI, dtype, p, -1);
+  op->result[0]->type = st_type_tensor(w->a, dtype, rank, x->type.shape);
   return op->result[0];
 }
 
@@ -77,6 +81,14 @@ static StQuantRows *find_rows(StQuantWriter *q, const StValue *x, int axis,
   return NULL;
 }
 
+void st_quant_codes(StWriter *w, const StOp *like, StValue *x, int inner,
+                    int most, StDtype dtype, StQuantRows *out) {
+  StValue *largest = add_largest(w, like, x, inner);
+  StValue *inverse = add_factor(w, like, largest, (float)most, true);
+  out->q = add_codes(w, like, x, inverse, inner, dtype);
+  out->scale = add_factor(w, like, largest, 1 / (float)most, false);
+}
+
 StQuantRows st_quant_rows(StQuantWriter *q, const StOp *like, StValue *x,
                           int axis, int64_t group) {
   const StQuantRows *found = find_rows(q, x, axis, group);
@@ -86,16 +98,9 @@ StQuantRows st_quant_rows(StQuantWriter *q, const StOp *like, StValue *x,
   StOp *view = st_write_op(w, ST_OP_VIEW, like, 1, &x);
   StValue *split = view->result[0];
   split->type = st_write_split_type(w, &x->type, ST_F32, axis, group, true);
-  StType groups = st_write_split_type(w, &x->type, ST_F32, axis, group, false);
-  float most = (float)((1 << (q->bits - 1)) - 1);
-  StValue *largest = add_largest(w, like, split, axis, &groups);
-  StValue *inverse = add_factor(w, like, largest, most, true);
-  StQuantRows d = {x,
-                   axis,
-                   group,
-                   add_codes(w, like, split, inverse, axis),
-                   add_factor(w, like, largest, 1 / most, false),
-                   NULL};
+  int most = (1 << (q->bits - 1)) - 1;
+  StQuantRows d = {.x = x, .axis = axis, .group = group};
+  st_quant_codes(w, like, split, axis + 1, most, ST_I8, &d);
   st_vec_push(w->a, &q->done, d);
   return d;
 }
@@ -133,10 +138,8 @@ static StValue *sum_of_rows(StQuantWriter *q, const StOp *like,
 /* ---- the product -----------------------------------------------------------
  */
 
-/* Accesses of the second factor's codes or scales: its dims but the axis, which
- * comes last as groups (dim k) and, if inner >= 0, their elements. */
-static StAffine *factor_map(StWriter *w, const StQuantForm *f, const int *walk,
-                            int inner) {
+StAffine *st_quant_factor_map(StWriter *w, const StQuantForm *f,
+                              const int *walk, int inner) {
   int rank = f->rank, n = 0;
   StAffine *map = ST_NEW_N(w->a, StAffine, rank + 2);
   for (int i = 0; i < rank; i++)
@@ -172,7 +175,7 @@ static StValue *add_dot(StWriter *w, const StOp *op, const StProduct *p,
   const StValue *from = op->operand[p->x], *to = op->result[0];
   dot->u.nest.in[0].map = st_write_split_map(
       w, n->in[p->x].map, from->type.rank, p->x_axis, p->k, n->ndims);
-  dot->u.nest.in[1].map = factor_map(w, f, p->walk, n->ndims);
+  dot->u.nest.in[1].map = st_quant_factor_map(w, f, p->walk, n->ndims);
   int a =
       st_write_expr(w, dot, ST_X_EXTSI, ST_I32, st_write_arg(w, dot, 0), -1);
   int b = st_write_expr(w, dot, st_quant_widen(f->codes, f->minima, false),
@@ -221,7 +224,7 @@ static void sum_groups(StQuantWriter *q, StOp *op, const StProduct *p,
   StNest *n = &sum->u.nest;
   int rank = dot->type.rank;
   n->in[0].map = st_write_copy_map(w, dot->def->u.nest.out[0].map, rank);
-  n->in[1].map = factor_map(w, f, p->walk, -1);
+  n->in[1].map = st_quant_factor_map(w, f, p->walk, -1);
   n->in[2].map = st_write_split_map(
       w, old.in[p->x].map, op->operand[p->x]->type.rank, p->x_axis, p->k, -1);
   if (f->minima) {
@@ -233,9 +236,7 @@ static void sum_groups(StQuantWriter *q, StOp *op, const StProduct *p,
                     st_write_arg(w, sum, 2));
   n->out[0].combine = ST_X_ADDF;
   n->out[0].map = st_write_copy_map(w, old.out[0].map, rank - 1);
-  /* users keep their operand: the result moves to the new op */
-  sum->result[0] = op->result[0];
-  sum->result[0]->def = sum;
+  st_write_give(sum, op->result[0]);
 }
 
 void st_quant_product(StQuantWriter *q, StOp *op, const StProduct *p,

@@ -352,7 +352,7 @@ static void simplify_nest(StModule *m, StOp *op) {
 
 /* ---- the module ------------------------------------------------------------ */
 
-static void drop_dead(StModule *m) {
+void st_pass_drop_dead(StModule *m) {
   StArena *scratch = st_arena_new();
   bool *live = ST_NEW_N(scratch, bool, m->next_value + 1);
   bool changed = true;
@@ -388,7 +388,7 @@ bool st_pass_simplify(StModule *m, const StPassContext *ctx) {
   for (int i = 0; i < m->op.n; i++)
     if (m->op.at[i]->kind == ST_OP_GENERIC)
       simplify_nest(m, m->op.at[i]);
-  drop_dead(m);
+  st_pass_drop_dead(m);
   st_module_renumber(m);
   return true;
 }

@@ -92,6 +92,24 @@ StDim *st_write_dims(StWriter *w, const StType *t) {
   return dim;
 }
 
+StValue *st_write_fresh(StWriter *w, StOp *op, int r) {
+  const StValue *old = op->result[r];
+  StValue *v = ST_NEW(w->a, StValue);
+  *v = (StValue){.id = w->m->next_value++,
+                 .def = op,
+                 .result = r,
+                 .name = old->name,
+                 .type = old->type};
+  op->result[r] = v;
+  return v;
+}
+
+void st_write_give(StOp *op, StValue *v) {
+  op->result[0] = v;
+  v->def = op;
+  v->result = 0;
+}
+
 void st_write_finish(StWriter *w) {
   w->m->op.n = 0;
   for (int i = 0; i < w->out.n; i++)

@@ -35,6 +35,12 @@ StType st_write_split_type(StWriter *w, const StType *t, StDtype dtype,
 /* Parallel dims of the extents of t, with room for two more. */
 StDim *st_write_dims(StWriter *w, const StType *t);
 
+/* op makes a new value in place of result r, which is free to be given to
+ * another op. */
+StValue *st_write_fresh(StWriter *w, StOp *op, int r);
+/* v becomes the only result of op: users keep their operand. */
+void st_write_give(StOp *op, StValue *v);
+
 /* The module's ops become those that were written. */
 void st_write_finish(StWriter *w);
 

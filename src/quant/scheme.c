@@ -43,6 +43,27 @@ bool st_scheme_parse(const char *text, StScheme *out, StDiag *diag) {
   return refuse(text, diag);
 }
 
+static const char *const kvs[] = {
+    [ST_KV_F32] = "f32", [ST_KV_F16] = "f16", [ST_KV_INT8] = "int8"};
+
+bool st_kv_parse(const char *text, const StScheme *scheme, StKv *out,
+                 StDiag *diag) {
+  if (!text) {
+    *out = scheme->weight_bits ? ST_KV_INT8 : ST_KV_F32;
+    return true;
+  }
+  for (int i = 0; i <= ST_KV_INT8; i++)
+    if (!strcmp(text, kvs[i])) {
+      *out = (StKv)i;
+      return true;
+    }
+  st_error(diag, (StLoc){0}, "there is no type of caches '%s'", text);
+  st_note(diag, "use f32, f16 or int8");
+  return false;
+}
+
+const char *st_kv_name(StKv kv) { return kvs[kv]; }
+
 int64_t st_scheme_group(const StScheme *s, int64_t extent) {
   if (extent <= s->group)
     return extent;

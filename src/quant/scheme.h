@@ -19,6 +19,15 @@ typedef struct {
  * error that lists them. */
 bool st_scheme_parse(const char *text, StScheme *out, StDiag *diag);
 
+/* What caches hold: `compile --kv`. */
+typedef enum { ST_KV_F32, ST_KV_F16, ST_KV_INT8 } StKv;
+
+/* "f32", "f16", "int8"; NULL: int8 if the scheme's weights are integers, else
+ * f32. False after an error that lists them. */
+bool st_kv_parse(const char *text, const StScheme *scheme, StKv *out,
+                 StDiag *diag);
+const char *st_kv_name(StKv kv);
+
 /* The group for products over `extent` elements: the largest divisor that the
  * scheme allows; 0: none of at least ST_GROUP_MIN (or the whole extent). */
 int64_t st_scheme_group(const StScheme *s, int64_t extent);

@@ -3,6 +3,7 @@ device against device."""
 
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -159,6 +160,79 @@ def test_a_gguf_file_keeps_its_grids(command, tmp_path):
         p, q = (torch.log_softmax(x, -1)
                 for x in (want[at], torch.tensor(got)))
         assert (p.exp() * (p - q)).sum() < 2e-3
+
+
+def build_tiny(command, directory, family, *options):
+    package = directory / "pkg"
+    if not package.exists():
+        exporter.export_causal_lm(tiny_models.save(family, str(directory)),
+                                  str(package), chunk=8)
+    out = directory / "-".join(("build", *options))
+    command("compile", package, "-o", out, *options)
+    return out
+
+
+def logits_of(command, build, tokens, device="sim"):
+    path = build.parent / "logits"
+    command("generate", build, "--tokens", ",".join(map(str, tokens)), "-n", 3,
+            "--device", device, "--logits", path)
+    return load_file(path)["logits"]
+
+
+@pytest.mark.parametrize("family,kv", [
+    ("gpt2", "int8"), ("gpt2", "f16"), ("gemma2", "int8"), ("gpt_neo", "int8"),
+    ("falcon", "int8")])
+def test_caches_in_fewer_bits(command, tmp_path, family, kv):
+    """Near f32 caches, device as device: plain attention, windows and groups
+    of heads, masks from a table, one head of keys."""
+    tokens = [3 * i % 90 for i in range(19)]
+    plain = build_tiny(command, tmp_path, family, "--kv", "f32")
+    out = build_tiny(command, tmp_path, family, "--kv", kv)
+    assert command("check", out).stdout.splitlines()[-1].startswith("ok:")
+    want = logits_of(command, plain, tokens)
+    got = logits_of(command, out, tokens)
+    devices = ("interp", "hls")[:2 if family == "gpt2" else 1]
+    for device in devices:
+        assert logits_of(command, out, tokens, device).tobytes() == \
+            got.tobytes()
+    scale = np.abs(want[0]).max()
+    assert 0 < np.abs(got[0] - want[0]).max() < \
+        (0.1 if kv == "int8" else 0.002) * scale
+    text = (out / "design.st").read_text()
+    assert "argument cache f32" not in text
+    code = "i8" if kv == "int8" else "f16"
+    assert text.count(f"argument cache {code}") >= \
+        (plain / "design.st").read_text().count("argument cache f32")
+
+
+def test_what_a_token_sees_of_itself(command, tmp_path):
+    """Rows are rounded before the step that makes them uses them: a prompt in
+    chunks and one token a step differ by far less than what rounding does."""
+    plain = build_tiny(command, tmp_path, "llama", "--kv", "f32")
+    out = build_tiny(command, tmp_path, "llama", "--kv", "int8")
+    tokens = [3 * i % 90 for i in range(16)]
+    with Session(str(out)) as s:
+        chunks = [s.step(tokens[i:i + 8]).logits for i in (0, 8)][-1]
+        s.reset()
+        single = [s.step([t]).logits for t in tokens][-1]
+    far = np.abs(logits_of(command, plain, tokens)[0] - chunks).max()
+    assert np.abs(chunks - single).max() < far / 100
+
+
+def test_default_caches(command, tmp_path):
+    for scheme, kv in ("f32", "f32"), ("w8a8", "int8"):
+        out = build_tiny(command, tmp_path, "llama", "-q", scheme)
+        assert json.loads((out / "build.json").read_text())["kv"] == kv
+        text = command("report", out).stdout
+        assert re.search(rf"caches\W+{kv}\b", text)
+
+
+def test_unknown_caches_are_refused(command, stories, tmp_path):
+    p = command("compile", stories[1], "-o", tmp_path / "b", "--kv", "int4",
+                status=1)
+    assert "there is no type of caches 'int4'" in p.stderr
+    assert "use f32, f16 or int8" in p.stderr
+    assert not (tmp_path / "b").exists()
 
 
 def test_stories_stay_near(stories, command, tmp_path):
