@@ -9,6 +9,7 @@
 
 typedef struct {
   int operand[2];   /* of the op: the factors */
+  int16_t mask[2];  /* of each: the bits of a slot that are its value */
   int par, red;     /* lanes */
   int64_t *from[2]; /* [par] element of each factor's token where the lanes of
                        the sum begin; they follow one another */
