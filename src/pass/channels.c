@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "ir/itensor.h"
+#include "target/timing.h"
 
 typedef struct {
   int tensor;
-  int64_t cycles;
+  double need; /* st_timing_need of all that move it */
 } Tensor;
 
 typedef struct {
@@ -30,13 +31,6 @@ int64_t st_channels_bits(const StModule *m, const StOp *op) {
   return tokens_of(m, op) * st_type_token_bits(type_of(op));
 }
 
-/* Cycles of a channel. */
-static int64_t cycles_of(const StModule *m, const StTarget *t, const StOp *op) {
-  int64_t bits = st_type_token_bits(type_of(op));
-  int64_t each = (bits - 1) / st_target_channel_bits(t) + 1;
-  return tokens_of(m, op) * each;
-}
-
 int st_channels_tensor(const StModule *m, const StOp *op) {
   if (op->kind == ST_OP_LOAD) {
     const StOp *def = op->operand[0]->def;
@@ -48,10 +42,10 @@ int st_channels_tensor(const StModule *m, const StOp *op) {
   return m->ret.at[ret].cache >= 0 ? m->ret.at[ret].cache : m->arg.n + ret;
 }
 
-static int by_time(const void *a, const void *b) {
+static int by_need(const void *a, const void *b) {
   const Tensor *x = a, *y = b;
-  if (x->cycles != y->cycles)
-    return x->cycles > y->cycles ? -1 : 1;
+  if (x->need != y->need)
+    return x->need > y->need ? -1 : 1;
   return x->tensor - y->tensor;
 }
 
@@ -61,30 +55,29 @@ static bool is_dealt(const StModule *m, const StOp *op, const bool *without) {
 
 /* Tensors that are caches and move anything. */
 static bool is_cache(const StModule *m, const Tensor *x) {
-  return x->tensor < m->arg.n && x->cycles > 0 &&
+  return x->tensor < m->arg.n && x->need > 0 &&
          m->arg.at[x->tensor].role == ST_ROLE_CACHE;
 }
 
-static void measure(const StModule *m, const StTarget *t, const bool *without,
-                    Tensor *all) {
+static void measure(const StModule *m, const bool *without, Tensor *all) {
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
     if (is_dealt(m, op, without))
-      all[st_channels_tensor(m, op)].cycles += cycles_of(m, t, op);
+      all[st_channels_tensor(m, op)].need += st_timing_need(m, op);
   }
 }
 
-/* Channels for each cache: their part of the time of all, as far as one channel
+/* Channels for each cache: their part of the needs of all, as far as one channel
  * is left for the rest. */
 static int channels_of_cache(const StModule *m, const Tensor *all, int n,
                              int channels) {
   double caches = 0, sum = 0;
   int count = 0;
   for (int i = 0; i < n; i++) {
-    sum += (double)all[i].cycles;
+    sum += all[i].need;
     if (!is_cache(m, &all[i]))
       continue;
-    caches += (double)all[i].cycles;
+    caches += all[i].need;
     count++;
   }
   if (!count || (channels - 1) / count < 1)
@@ -101,12 +94,12 @@ static Place *deal(StArena *a, const StModule *m, const StTarget *t, int first,
   int channels = t->memory.channels, n = m->arg.n + m->ret.n;
   Tensor *all = ST_NEW_N(a, Tensor, n + 1);
   Place *place = ST_NEW_N(a, Place, n + 1);
-  int64_t *used = ST_NEW_N(a, int64_t, channels + 1);
+  double *used = ST_NEW_N(a, double, channels + 1);
   for (int i = 0; i < n; i++)
     all[i].tensor = i;
-  measure(m, t, without, all);
+  measure(m, without, all);
   int each = channels_of_cache(m, all, n, channels - first);
-  qsort(all, (size_t)n, sizeof *all, by_time);
+  qsort(all, (size_t)n, sizeof *all, by_need);
   for (int i = 0; i < n && each > 0; i++) {
     if (!is_cache(m, &all[i]))
       continue;
@@ -120,7 +113,7 @@ static Place *deal(StArena *a, const StModule *m, const StTarget *t, int first,
     for (int c = first + 1; c < channels; c++)
       if (used[c] < used[best])
         best = c;
-    used[best] += all[i].cycles;
+    used[best] += all[i].need;
     place[all[i].tensor] = (Place){best, 1};
   }
   return place;

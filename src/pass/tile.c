@@ -68,13 +68,25 @@ static void natural_dims(const StOp *op, const int *order, int *dims,
     }
 }
 
+/* The first of the dims inside the context, if there are any: rows of several
+ * heads at one position would have to be sorted by head again. */
+static int inside_context(const StOp *op, const int *dims, int n) {
+  int first = 0;
+  for (int i = 0; i + 1 < n; i++)
+    if (op->u.nest.dim[dims[i]].extent.p)
+      first = i + 1;
+  return first;
+}
+
 static void plan_natural(const StTile *t, const StOp *op, StTilePlan *p) {
   int *dims = ST_NEW_N(t->scratch, int, op->u.nest.ndims + 1), n = 0;
   const int *order = memory_order(t, op);
   natural_dims(op, order, dims, &n, true);
   int parallel = n;
   natural_dims(op, order, dims, &n, false);
-  st_tile_take_lanes(t, op, p, dims, parallel, st_tile_want_lanes(t, op, NULL));
+  int first = inside_context(op, dims, parallel);
+  st_tile_take_lanes(t, op, p, dims + first, parallel - first,
+                     st_tile_want_lanes(t, op, NULL));
   for (int i = 0; i < n; i++)
     st_tile_whole_loop(t, op, p, dims[i]);
 }
@@ -283,13 +295,13 @@ static void schedule_view(StTile *t, StOp *op) {
   *o = st_itensor_row_major(t->arena, &op->result[0]->type, width);
   op->result[0]->type.order = o;
   set_order(t, op, o);
+  st_tile_set_view_flow(t, op);
 }
 
 static void schedule_all(StTile *t, const StTileSlack *slack) {
   t->flow = ST_NEW_N(t->scratch, StTileFlow, t->m->next_value + 1);
   t->slack = *slack;
   st_tile_find_wants(t);
-  st_tile_set_budget(t);
   for (int i = 0; i < t->m->op.n; i++) {
     StOp *op = t->m->op.at[i];
     if (op->kind == ST_OP_LOAD)
@@ -299,6 +311,18 @@ static void schedule_all(StTile *t, const StTileSlack *slack) {
     else if (op->kind == ST_OP_GENERIC)
       schedule(t, op);
   }
+}
+
+/* Levels and times, which all trials share. */
+static void prepare(StTile *t) {
+  static const StTileSlack same = {1, 1, 1};
+  t->arena = t->scratch;
+  t->level = ST_NEW_N(t->arena, int, t->m->next_op + 1);
+  st_tile_set_budget(t);
+  schedule_all(t, &same);
+  st_tile_set_levels(t);
+  st_tile_set_budget(t);
+  t->arena = t->m->arena;
 }
 
 static StCost sum_cost(const StTile *t) {
@@ -354,26 +378,43 @@ static bool fits(const StTile *t) {
          sum.bram36 <= share * g->device.bram36;
 }
 
+/* The estimate of a combination; INFINITY if it does not fit. */
+static double try_slack(StTile *t, const StTileSlack *s) {
+  t->scratch = t->arena = st_arena_new();
+  schedule_all(t, s);
+  double estimate = fits(t) ? st_tile_estimate(t) : INFINITY;
+  st_arena_free(t->scratch);
+  return estimate;
+}
+
 /* The fastest of the combinations that fit, by the estimate; the slowest if
- * none fits. */
+ * none fits. More time fits sooner, so that for each pair of the other factors
+ * the least for products with weights is found by halving. */
 static void search(StTile *t, double slack) {
-  static const double factors[] = {1, 1.4, 2, 4, 8, 32, 1e3, 1e6};
-  enum { N = sizeof factors / sizeof *factors };
-  StTileSlack best = {slack * factors[N - 1], slack * factors[N - 1],
-                      slack * factors[N - 1]};
+  static const double weights[] = {1,   1.1, 1.2, 1.35, 1.5, 1.7, 2,   2.4,
+                                   2.8, 3.4, 4,   6,    8,   32,  1e3, 1e6};
+  static const double others[] = {0.25, 0.35, 0.5, 0.7, 1,  1.4,
+                                  2,    4,    16,  1e3, 1e6};
+  enum {
+    W = sizeof weights / sizeof *weights,
+    N = sizeof others / sizeof *others
+  };
+  StTileSlack best = {slack * weights[W - 1], slack * others[N - 1],
+                      slack * others[N - 1]};
   double least = INFINITY;
   StArena *scratch = t->scratch;
-  for (int i = 0; i < N * N * N; i++) {
-    StTileSlack s = {slack * factors[i / (N * N)],
-                     slack * factors[i / N % N], slack * factors[i % N]};
-    t->scratch = t->arena = st_arena_new();
-    schedule_all(t, &s);
-    double estimate = st_tile_estimate(t);
-    if (estimate < least && fits(t)) {
+  for (int i = 0; i < N * N; i++) {
+    StTileSlack s = {0, slack * others[i / N], slack * others[i % N]};
+    for (int lo = -1, hi = W; hi - lo > 1;) {
+      int mid = (lo + hi) / 2;
+      s.weights = slack * weights[mid];
+      double estimate = try_slack(t, &s);
+      *(estimate < INFINITY ? &hi : &lo) = mid;
+      if (estimate >= least)
+        continue;
       least = estimate;
       best = s;
     }
-    st_arena_free(t->scratch);
   }
   t->scratch = scratch;
   t->arena = t->m->arena;
@@ -396,6 +437,8 @@ bool st_pass_tile(StModule *m, const StPassContext *ctx) {
       ok = check_maps(&t, m->op.at[i]);
   double slack = ctx->slack > 0 ? ctx->slack : 1;
   StTileSlack same = {slack, slack, slack};
+  if (ok)
+    prepare(&t);
   if (ok && !ctx->lanes && ctx->target && ctx->factor[0] > 0)
     use_factors(&t, ctx->factor);
   else if (ok && !ctx->lanes && ctx->target)

@@ -29,9 +29,13 @@ typedef struct {
   StArena *arena;   /* of schedules: the module's, but in trials */
   StTileFlow *flow; /* [value id] */
   StTileSlack slack;
-  double phase; /* cycles of one iteration that a contraction may take */
+  int *level;   /* [op id] barriers before the op works */
+  double *time; /* [op id] cycles of one iteration that a product with weights
+                   should take */
+  double phase; /* the same for other contractions */
   double row;   /* the same for an op on rows that come in a burst */
-  double memory; /* cycles that reading all parameters takes */
+  double memory_block, memory_rest; /* cycles that reading the parameters of an
+                                       iteration, and all others, takes */
 } StTile;
 
 typedef struct {
@@ -75,11 +79,16 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
 
 /* Sets `want` of every value, from its users. */
 void st_tile_find_wants(StTile *t);
-/* Sets phase, row and memory from the memory's rate. */
+/* Sets level from a schedule of all ops: lanes do not change it. */
+void st_tile_set_levels(StTile *t);
+/* Sets time, phase, row and memory from the memory's rate and the levels. */
 void st_tile_set_budget(StTile *t);
-/* Cycles of a step of one token, roughly: what lies between two barriers takes
- * as long as its slowest op, and the memory may take longer than all. */
-double st_tile_estimate(const StTile *t);
+/* Whether op runs once for each iteration of a repeat. */
+bool st_tile_iterates(const StOp *op);
+/* At one token and an eighth of the context. */
+int64_t st_tile_extent(const StTile *t, StSym x);
+/* Beats of one iteration. */
+double st_tile_beats(const StTile *t, const StOp *op);
 /* Points of one iteration at one token and an eighth of the context. */
 double st_tile_points(const StTile *t, const StOp *op);
 /* Lanes that keep op within its time. c: NULL if it is no contraction. */
@@ -87,7 +96,16 @@ int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
                            const StContraction *c);
 /* Nest dim along which the latest of the operands comes slowly; -1: none. */
 int st_tile_slow_dim(const StTile *t, const StOp *op);
+/* Sets the flow of a view: row-major order keeps what comes slowly along the
+ * first dim. */
+void st_tile_set_view_flow(StTile *t, const StOp *op);
 /* Sets the flow of op's results, whose schedule is decided. */
 void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c);
+
+/* ---- the whole (tile_estimate.c) -------------------------------------------- */
+
+/* Cycles of a step of one token, roughly; of schedules that the memory limits,
+ * the faster ones are less. */
+double st_tile_estimate(const StTile *t);
 
 #endif

@@ -1,22 +1,24 @@
 /* tile: how fast each op has to be.
  *
  * Time is measured by the memory: reading all weights of one iteration of a
- * block (or of what is outside of blocks) takes a while, and the contractions
- * in it get a third of that each (several of them wait for each other, and
- * norms and the like come in between). What streams along with a contraction
- * keeps its pace; what has to wait for whole rows (a norm) is on the way of
- * everything and gets much less time. Lanes follow from points and time. */
+ * block (or of what is outside of blocks) takes a while, of which products with
+ * weights get half. Those that work at the same time (between two barriers)
+ * have the same time; it goes by the square root of their weights, with which
+ * a number of multipliers does all of them soonest. What streams along with a
+ * contraction keeps its pace; what has to wait for whole rows (a norm) is on
+ * the way of everything and gets much less time. Lanes follow from points and
+ * time. */
 #include <math.h>
 
 #include "analysis/port.h"
 #include "pass/tile.h"
 
 enum {
+  LEVELS = 64, /* barriers that are told apart */
   PHASES = 3,  /* contractions in a row that wait for each other */
   ROWS = 20,   /* ops on rows for one contraction's time */
+  ONCE = 4,    /* times as long outside of blocks, where all is done once */
   CONTEXT = 8, /* the part of the context that is taken as usual */
-  LAYERS = 16, /* iterations of a block that are taken as usual: hardware does
-                  not depend on how many there are */
   LEAST_PHASE = 32,
   LEAST_ROW = 4
 };
@@ -95,32 +97,81 @@ static double stored_bits(const StTile *t, const StOp *op) {
   return bits;
 }
 
-static bool iterates(const StOp *op) {
+bool st_tile_iterates(const StOp *op) {
   for (int d = 0; d < op->u.nest.ndims; d++)
     if (op->u.nest.dim[d].iteration)
       return true;
   return false;
 }
 
+/* The first dim that is neither an iteration nor tokens. */
+static int first_dim(const StType *type, bool iterates) {
+  int d = iterates;
+  while (d < type->rank && st_tile_is_tokens(type->shape[d]))
+    d++;
+  return d;
+}
+
+void st_tile_set_view_flow(StTile *t, const StOp *op) {
+  const StValue *from = op->operand[0], *to = op->result[0];
+  const StTileFlow *x = &t->flow[from->id];
+  StTileFlow *y = &t->flow[to->id];
+  bool block = from->def->kind == ST_OP_GENERIC && st_tile_iterates(from->def);
+  bool in_order = x->slow >= 0 && x->slow == first_dim(&from->type, block);
+  y->slow = in_order ? first_dim(&to->type, block) : -1;
+  y->level = x->level + (x->slow >= 0 && !in_order);
+  y->pace = x->pace;
+}
+
+/* The level at which an op works, of those that are told apart. */
+static int level_of(const StTile *t, const StOp *op) {
+  int level = t->level[op->id];
+  return level < LEVELS ? level : LEVELS - 1;
+}
+
+/* Bits of weights that are used at each level, in a block or outside. */
+static void sum_weights(const StTile *t, double bits[2][LEVELS]) {
+  for (int i = 0; i < t->m->op.n; i++) {
+    const StOp *op = t->m->op.at[i];
+    if (op->kind == ST_OP_GENERIC)
+      bits[st_tile_iterates(op)][level_of(t, op)] += stored_bits(t, op);
+  }
+}
+
 void st_tile_set_budget(StTile *t) {
-  double block = 0, rest = 0;
+  double bits[2][LEVELS] = {{0}}, sum[2] = {0}, roots[2] = {0};
+  sum_weights(t, bits);
+  for (int block = 0; block < 2; block++)
+    for (int level = 0; level < LEVELS; level++) {
+      sum[block] += bits[block][level];
+      roots[block] += sqrt(bits[block][level]);
+    }
+  t->time = ST_NEW_N(t->arena, double, t->m->next_op + 1);
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
     if (op->kind != ST_OP_GENERIC)
       continue;
-    *(iterates(op) ? &block : &rest) += stored_bits(t, op);
+    bool block = st_tile_iterates(op);
+    double part = sqrt(bits[block][level_of(t, op)]) / fmax(roots[block], 1);
+    double time = sum[block] / memory_rate(t) / 2 * part;
+    t->time[op->id] = fmax(time, LEAST_PHASE);
   }
-  double cycles = (block > 0 ? block : rest) / memory_rate(t);
+  double cycles = (sum[1] > 0 ? sum[1] : sum[0]) / memory_rate(t);
   t->phase = fmax(cycles / PHASES, LEAST_PHASE);
   t->row = fmax(cycles / PHASES / ROWS, LEAST_ROW);
-  t->memory = (block * LAYERS + rest) / memory_rate(t);
+  t->memory_block = sum[1] / memory_rate(t);
+  t->memory_rest = sum[0] / memory_rate(t);
+}
+
+int64_t st_tile_extent(const StTile *t, StSym x) {
+  return st_sym_eval(x, t->m->ctx / CONTEXT, 1);
 }
 
 double st_tile_points(const StTile *t, const StOp *op) {
   double n = 1;
   for (int d = 0; d < op->u.nest.ndims; d++) {
     const StDim *dim = &op->u.nest.dim[d];
-    int64_t e = st_sym_eval(dim->extent, t->m->ctx / CONTEXT, 1);
+    int64_t e = st_tile_extent(t, dim->extent);
     if (!dim->iteration)
       n *= (double)(e > 1 ? e : 1);
   }
@@ -162,8 +213,10 @@ int st_tile_slow_dim(const StTile *t, const StOp *op) {
 /* Cycles that op may take in one iteration. */
 static double time_of(const StTile *t, const StOp *op, bool contraction) {
   double bits = stored_bits(t, op), row = t->row * t->slack.rows;
+  if (!st_tile_iterates(op))
+    row *= ONCE;
   if (contraction && bits > 0)
-    return fmax(t->phase * t->slack.weights, bits / memory_rate(t));
+    return fmax(t->time[op->id] * t->slack.weights, bits / memory_rate(t));
   if (contraction)
     return t->phase * t->slack.computed;
   int k = slow_operand(t, op);
@@ -178,7 +231,7 @@ int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
   return (int64_t)fmax(1, ceil(lanes * 0.999));
 }
 
-static double beats(const StTile *t, const StOp *op) {
+double st_tile_beats(const StTile *t, const StOp *op) {
   double n = st_tile_points(t, op);
   for (int i = 0; i < op->u.nest.nlanes; i++)
     n /= op->u.nest.lane[i].size;
@@ -215,24 +268,13 @@ void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c) {
       if (st_affine_single(&n->out[r].map[i]) == slow)
         f->slow = i;
     f->level = level + (barrier || (c && f->slow < 0));
-    f->pace = c || f->slow < 0 ? beats(t, op)
+    f->pace = c || f->slow < 0 ? st_tile_beats(t, op)
                                : time_of(t, op, false);
   }
 }
 
-double st_tile_estimate(const StTile *t) {
-  enum { LEVELS = 64 };
-  double longest[2][LEVELS] = {{0}}, sum[2] = {0};
-  for (int i = 0; i < t->m->op.n; i++) {
-    const StOp *op = t->m->op.at[i];
-    if (op->kind != ST_OP_GENERIC || op->nresults == 0)
-      continue;
-    int level = t->flow[op->result[0]->id].level;
-    double *most = &longest[iterates(op)][level < LEVELS ? level : LEVELS - 1];
-    *most = fmax(*most, beats(t, op));
-  }
-  for (int level = 0; level < LEVELS; level++)
-    for (int block = 0; block < 2; block++)
-      sum[block] += longest[block][level];
-  return fmax(sum[1] * LAYERS + sum[0], t->memory);
+void st_tile_set_levels(StTile *t) {
+  t->level = ST_NEW_N(t->arena, int, t->m->next_op + 1);
+  for (int i = 0; i < t->m->op.n; i++)
+    t->level[t->m->op.at[i]->id] = highest_level(t, t->m->op.at[i]);
 }

@@ -5,7 +5,9 @@
  * accumulators). Otherwise the loop that the users of the result want
  * outermost comes first (output-major; S is streamed again for each of its
  * iterations): they can begin while it goes on. F flows once either way, and
- * the tokens of a step are innermost, so that a weight is held over them. */
+ * the tokens of a step are innermost, so that a weight is held over them.
+ * Over the context (attention) the rows of S take turns instead, and F is
+ * streamed again for each: what follows can begin after the first of them. */
 #include "analysis/port.h"
 #include "pass/tile.h"
 
@@ -15,6 +17,14 @@ static bool reads_dim(const StOp *op, int k, int dim) {
         st_affine_single(&op->u.nest.in[k].map[i]) == dim)
       return true;
   return false;
+}
+
+/* Of a step of one token. */
+static double elements(const StTile *t, const StType *type) {
+  double n = 1;
+  for (int d = 0; d < type->rank; d++)
+    n *= (double)st_sym_eval(type->shape[d], t->m->ctx, 1);
+  return n;
 }
 
 /* The two operands with all reduction dims; S the smaller. */
@@ -32,9 +42,9 @@ static bool find_factors(const StTile *t, const StOp *op, StContraction *c) {
   }
   if (found != 2 || !st_nest_reduces(n))
     return false;
-  int64_t size[2];
+  double size[2];
   for (int i = 0; i < 2; i++)
-    size[i] = st_type_max_elements(t->m, &op->operand[pair[i]]->type);
+    size[i] = elements(t, &op->operand[pair[i]]->type);
   int f = size[1] >= size[0];
   c->f = pair[f];
   c->s = pair[1 - f];
@@ -115,8 +125,9 @@ static void outer_loops(const StTile *t, const StOp *op,
     int64_t trip = e.c / st_tile_lane(p, d), part = 1;
     while (part < trip && (trip % part || held * part < inner))
       part++;
-    if (part > 4 * inner)
-      part = 1; /* no divisor near: let it have several accumulators */
+    if (part > 4 * inner) /* no divisor near: it gets several accumulators */
+      for (part = inner; trip % part;)
+        part--;
     held *= part;
     if (part == trip)
       continue;
@@ -161,6 +172,14 @@ static int64_t interleave(const StTile *t, const StOp *op,
   return own > later ? own : later;
 }
 
+/* Dims of M that are no tokens come first; how many. */
+static int rows_before_tokens(const StOp *op, const StContraction *c) {
+  int n = 0;
+  while (n < c->nm && !st_tile_is_tokens(op->u.nest.dim[c->m[n]].extent))
+    n++;
+  return n;
+}
+
 static void plan_loops(const StTile *t, const StOp *op,
                        const StContraction *c, StTilePlan *p) {
   int slow = st_tile_slow_dim(t, op), want = wanted_dim(t, op);
@@ -170,7 +189,10 @@ static void plan_loops(const StTile *t, const StOp *op,
   if (has_context(op, c->k, c->nk) || has_context(op, c->n, c->nn)) {
     /* the rest of the batch inside: sums over the context take turns */
     bool context = has_context(op, c->k, c->nk);
-    list_loops(t, op, p, c->b, input_major || c->nb < 2 ? 0 : c->nb - 1);
+    int rows = rows_before_tokens(op, c);
+    int outside = rows ? c->nb : input_major || c->nb < 2 ? 0 : c->nb - 1;
+    list_loops(t, op, p, c->b, outside);
+    list_loops(t, op, p, c->m, rows);
     list_loops(t, op, p, context ? c->k : c->n, context ? c->nk : c->nn);
     list_loops(t, op, p, c->b, c->nb);
     list_loops(t, op, p, context ? c->n : c->k, context ? c->nn : c->nk);
@@ -199,6 +221,13 @@ static void take_more(const StTile *t, const StOp *op, StTilePlan *p,
   st_tile_take_lanes(t, op, p, dims, n, (2 * want + taken) / (2 * taken));
 }
 
+/* Batch dims that lanes may take: none if the innermost comes slowly. */
+static int batch_inside(const StTile *t, const StOp *op,
+                        const StContraction *c) {
+  int slow = st_tile_slow_dim(t, op);
+  return has(c->b, c->nb, slow) && c->b[c->nb - 1] == slow ? 0 : c->nb;
+}
+
 /* Lanes: positions of K first (their sum is a tree), then of N, then rows that
  * share an element of F, then of the batch. */
 void st_tile_plan_contraction(const StTile *t, const StOp *op,
@@ -215,7 +244,7 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
     st_tile_take_lanes(t, op, p, c->k, c->nk, sum);
     take_more(t, op, p, c->n, c->nn, want);
     take_more(t, op, p, c->m, c->nm, want);
-    take_more(t, op, p, c->b, c->nb, want);
+    take_more(t, op, p, c->b, batch_inside(t, op, c), want);
   }
   plan_loops(t, op, c, p);
 }

@@ -36,11 +36,41 @@ int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op) {
 
 /* ---- transfers ---------------------------------------------------------- */
 
-/* A load or store of memory: its channels, and the bits of a step. */
+/* A load or store of memory. */
 typedef struct {
-  int channel, channels; /* channel -1: none */
-  double token, all;     /* bits of a token, of all at the largest extents */
+  int channel, channels; /* the first, -1: none; how many */
+  double token, need;    /* bits of a token; st_timing_need */
 } Transfer;
+
+static bool is_constant(const StItensor *o) {
+  bool constant = true;
+  for (int i = 0; i < o->nloops; i++)
+    constant &= st_sym_is_const(o->loop[i].trip);
+  return constant;
+}
+
+/* The part of a step's time that a transfer has: what nothing can begin without
+ * (inputs, rows of tables) has little, what comes out at the end some, what
+ * layers read and write while others work all. */
+static double window_of(const StModule *m, const StOp *op) {
+  const double begin = 1.0 / 64, end = 1.0 / 8;
+  if (op->kind == ST_OP_STORE)
+    return m->ret.at[op->u.store.index.index[0]].cache >= 0 ? 1 : end;
+  const StOp *def = op->operand[0]->def;
+  if (def->kind != ST_OP_ARG)
+    return 1;
+  StRole role = m->arg.at[def->u.index.index[0]].role;
+  bool whole = op->noperands == 1 && is_constant(op->result[0]->type.order);
+  return role == ST_ROLE_CACHE || (role == ST_ROLE_PARAM && whole) ? 1 : begin;
+}
+
+double st_timing_need(const StModule *m, const StOp *op) {
+  bool load = op->kind == ST_OP_LOAD;
+  const StType *type = load ? &op->result[0]->type : &op->operand[0]->type;
+  double tokens = (double)st_itensor_tokens(type->order, m->ctx / 4, 1);
+  return fmax(tokens, 1) * (double)st_type_token_bits(type) /
+         window_of(m, op);
+}
 
 static Transfer transfer_of(const StModule *m, const StOp *op) {
   Transfer x = {.channel = -1, .channels = 1};
@@ -48,14 +78,12 @@ static Transfer transfer_of(const StModule *m, const StOp *op) {
   if ((!load && op->kind != ST_OP_STORE) ||
       (load && op->operand[0]->memory == ST_MEM_ROM))
     return x;
-  const StType *type = load ? &op->result[0]->type : &op->operand[0]->type;
   int channels = load ? op->u.load.channels : op->u.store.channels;
   x.channel = load ? op->u.load.channel : op->u.store.channel;
   x.channels = channels > 1 ? channels : 1;
-  x.token = (double)st_type_token_bits(type);
-  x.all = x.token;
-  for (int i = 0; i < type->order->nloops; i++)
-    x.all *= (double)st_sym_max(type->order->loop[i].trip, m->ctx, m->chunk);
+  x.token = (double)st_type_token_bits(load ? &op->result[0]->type
+                                            : &op->operand[0]->type);
+  x.need = st_timing_need(m, op);
   return x;
 }
 
@@ -65,23 +93,23 @@ static bool meet(const Transfer *x, const Transfer *y) {
          y->channel < x->channel + x->channels;
 }
 
-/* Share of its channels that a transfer has for good: by the bits of a step,
- * but everyone has at least a sixteenth of what all would have. */
+/* Share of its channels that a transfer has for good: by its need, but everyone
+ * has at least a 64th of what all would have. */
 static double share_of(const StModule *m, const Transfer *x) {
-  enum { LEAST = 16 };
+  enum { LEAST = 64 };
   double sum = 0, all = 0;
   for (int i = 0; i < m->op.n; i++) {
     Transfer y = transfer_of(m, m->op.at[i]);
-    sum += meet(x, &y) ? y.all : 0;
+    sum += meet(x, &y) ? y.need : 0;
   }
   if (sum <= 0)
     return 1;
   for (int i = 0; i < m->op.n; i++) {
     Transfer y = transfer_of(m, m->op.at[i]);
     if (meet(x, &y))
-      all += fmax(y.all, sum / LEAST);
+      all += fmax(y.need, sum / LEAST);
   }
-  return fmax(x->all, sum / LEAST) / all;
+  return fmax(x->need, sum / LEAST) / all;
 }
 
 static int transfer_ii(const StModule *m, const StTarget *t, const StOp *op) {

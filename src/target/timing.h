@@ -10,6 +10,11 @@
  * cycle), times the loads and stores that share its channel; others 1. */
 int st_timing_ii(const StModule *m, const StTarget *t, const StOp *op);
 
+/* What a load or store needs of its channels: the bits that it moves in a step
+ * of one token after a quarter of the context, over the part of the step that
+ * it has for that. */
+double st_timing_need(const StModule *m, const StOp *op);
+
 /* The least `ways` of a kernel, or of a generic with a schedule, with which it
  * has a beat every cycle. */
 int st_timing_ways(const StModule *m, const StTarget *t, const StOp *op);
