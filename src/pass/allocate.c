@@ -57,8 +57,7 @@ bool st_memory_check(const StModule *m, const StTarget *t, StLoc loc,
                      StDiag *diag) {
   bool on_chip = t->memory.kind == ST_STORAGE_ONCHIP;
   double need = stored_bytes(m) / 1e6;
-  double have = on_chip ? (t->device.bram36 * 36 * 1024 +
-                           t->device.uram * 288 * 1024) / 8e6
+  double have = on_chip ? st_target_memory_bits(t) / 8e6
                         : (double)t->memory.channels *
                               (double)t->memory.channel_mb * 1.048576;
   if (need <= have)

@@ -290,6 +290,31 @@ static StBundleProgram merged(const StBundleProgram *p, StArena *a, int i) {
   return copy;
 }
 
+/* Bits that have come before they are used if all items of a phase come evenly
+ * while it is used. */
+static double early_bits(const StBundleProgram *p, const StBundlePhase *f) {
+  const StBundleItem *x = &p->item[p->order[f->first]];
+  double from = x->from, to = x->to, sum = 0;
+  for (int i = f->first; i < f->end; i++) {
+    x = &p->item[p->order[i]];
+    from = x->from < from ? x->from : from;
+    to = x->to > to ? x->to : to;
+  }
+  for (int i = f->first; i < f->end && to > from; i++) {
+    x = &p->item[p->order[i]];
+    sum += (double)x->tokens * (double)x->bits * (x->from - from) / (to - from);
+  }
+  return sum;
+}
+
+/* Whether FIFOs can hold that: they may have an eighth of the chip's memory. */
+static bool is_roomy(const StBundleProgram *p, const StBundleSection *s) {
+  double sum = 0, have = st_target_memory_bits(p->target) / 8;
+  for (int i = s->first; i < s->end; i++)
+    sum += early_bits(p, &p->phase.at[i]);
+  return sum <= have;
+}
+
 /* The phase of section k that, as one with the next, makes the period
  * shortest; -1: none is worth it. */
 static int best_merge(const StBundleProgram *p, int k, int64_t bits) {
@@ -300,7 +325,8 @@ static int best_merge(const StBundleProgram *p, int k, int64_t bits) {
     StArena *scratch = st_arena_new();
     StBundleProgram copy = merged(p, scratch, i);
     place_section(&copy, &copy.section.at[k], 0, bits);
-    if (copy.section.at[k].period < least) {
+    if (copy.section.at[k].period < least &&
+        is_roomy(&copy, &copy.section.at[k])) {
       least = copy.section.at[k].period;
       best = i;
     }

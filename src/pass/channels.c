@@ -67,24 +67,22 @@ static void measure(const StModule *m, const bool *without, Tensor *all) {
   }
 }
 
-/* Channels for each cache: their part of the needs of all, as far as one channel
- * is left for the rest. */
-static int channels_of_cache(const StModule *m, const Tensor *all, int n,
-                             int channels) {
-  double caches = 0, sum = 0;
-  int count = 0;
-  for (int i = 0; i < n; i++) {
+/* Channels for caches that have their own: by their part of all needs; one at
+ * least is left for the rest. */
+static void place_caches(const StModule *m, const Tensor *all, int n, int first,
+                         int channels, Place *place) {
+  double sum = 0;
+  int left = channels - first - 1, most = left;
+  for (int i = 0; i < n; i++)
     sum += all[i].need;
-    if (!is_cache(m, &all[i]))
+  for (int i = 0; i < n; i++) {
+    int each = (int)(most * all[i].need / sum + 0.5);
+    each = each < left ? each : left;
+    if (!is_cache(m, &all[i]) || each < 1)
       continue;
-    caches += all[i].need;
-    count++;
+    place[all[i].tensor] = (Place){channels - 1 - left, each};
+    left -= each;
   }
-  if (!count || (channels - 1) / count < 1)
-    return 0;
-  int each = (int)(channels * caches / sum / count);
-  int most = (channels - 1) / count;
-  return each < 1 ? 1 : each > most ? most : each;
 }
 
 /* Caches are spread over channels of their own; the others each get a channel
@@ -98,14 +96,11 @@ static Place *deal(StArena *a, const StModule *m, const StTarget *t, int first,
   for (int i = 0; i < n; i++)
     all[i].tensor = i;
   measure(m, without, all);
-  int each = channels_of_cache(m, all, n, channels - first);
   qsort(all, (size_t)n, sizeof *all, by_need);
-  for (int i = 0; i < n && each > 0; i++) {
-    if (!is_cache(m, &all[i]))
-      continue;
-    place[all[i].tensor] = (Place){first, each};
-    first += each;
-  }
+  place_caches(m, all, n, first, channels, place);
+  for (int i = 0; i < n; i++)
+    if (place[i].channels && place[i].channel + place[i].channels > first)
+      first = place[i].channel + place[i].channels;
   for (int i = 0; i < n; i++) {
     if (place[all[i].tensor].channels)
       continue;

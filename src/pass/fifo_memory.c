@@ -1,6 +1,10 @@
 /* See fifo_memory.h. */
 #include "pass/fifo_memory.h"
 
+/* Of the memory within the budget: the rest is what is left over where dies
+ * are filled apart. */
+static const double several_dies = 0.85;
+
 static StCost cost_of(const StTarget *t, const StStream *x, int64_t depth,
                       StMemory memory) {
   return st_target_fifo_cost(t, memory, x->bits, depth);
@@ -30,8 +34,9 @@ static int best_move(const StTarget *t, const StProcessNet *net,
 bool st_fifo_memories(const StTarget *t, const StProcessNet *net, StCost ops,
                       const int64_t *depth, StMemory *memory) {
   double bram = ops.bram36, uram = ops.uram;
-  double most_bram = t->budget * t->device.bram36;
-  double most_uram = t->budget * t->device.uram;
+  double share = t->budget * (t->dies > 1 ? several_dies : 1);
+  double most_bram = share * t->device.bram36;
+  double most_uram = share * t->device.uram;
   for (int i = 0; i < net->nstreams; i++) {
     memory[i] = st_target_fifo_memory(t, net->stream[i].bits, depth[i]);
     StCost c = cost_of(t, &net->stream[i], depth[i], memory[i]);

@@ -6,7 +6,7 @@
  * read; one that holds much of what comes from memory may lie anywhere. Within
  * the budgets of all dies, wires between dies are few: ops are merged to some
  * tens of groups along the widest streams, which a mixed integer program
- * (place_milp.c) divides, beginning with what a greedy one found; then ops are
+ * (place_milp.c) divides, beginning with what annealing found; then ops are
  * moved one by one. Where a die lacks multipliers, products are made of LUTs
  * there. */
 #include "pass/place.h"
@@ -198,6 +198,7 @@ static int *choose(const StPlaceGraph *g) {
   const StPlaceGraph *c = st_place_coarsen(g, GROUPS, group);
   int *rough = ST_NEW_N(g->arena, int, c->n + 1);
   st_place_greedy(c, rough);
+  st_place_anneal(c, rough);
   st_place_refine(c, rough);
   st_place_solve(c, rough);
   for (int i = 0; i < g->n; i++)

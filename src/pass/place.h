@@ -44,6 +44,9 @@ StPlaceGraph *st_place_coarsen(const StPlaceGraph *g, int most, int *group);
 /* Dies filled one after another in the order of the nodes, as full as is best
  * by the score. */
 void st_place_greedy(const StPlaceGraph *g, int *die);
+/* Nodes moved and swapped at random, with a fixed seed, by simulated annealing
+ * (Kirkpatrick et al., 1983); never worse. */
+void st_place_anneal(const StPlaceGraph *g, int *die);
 /* Single nodes moved as long as the score gets better. */
 void st_place_refine(const StPlaceGraph *g, int *die);
 /* From the placement `die` on, by mixed integer programming; kept if that is no

@@ -291,3 +291,50 @@ void st_place_refine(const StPlaceGraph *g, int *die) {
         moved |= try_move(g, die, i, &now);
   }
 }
+
+/* ---- annealing ---------------------------------------------------------- */
+
+/* Knuth's generator (MMIX); the upper bits. */
+static uint32_t next_random(uint64_t *state) {
+  *state = *state * 6364136223846793005u + 1442695040888963407u;
+  return (uint32_t)(*state >> 33);
+}
+
+static double energy(const StPlaceGraph *g, StPlaceScore s) {
+  return s.over + 1e-2 * s.wires / (g->target->dies * g->target->die_wires);
+}
+
+void st_place_anneal(const StPlaceGraph *g, int *die) {
+  enum { STEPS = 20000 };
+  const double hot = 0.3, cold = 1e-4;
+  int *now = ST_NEW_N(g->arena, int, g->n + 1);
+  memcpy(now, die, (size_t)g->n * sizeof *now);
+  double at = energy(g, st_place_score(g, now)), least = at;
+  uint64_t state = 1;
+  for (int i = 0; i < STEPS; i++) {
+    int x = (int)(next_random(&state) % (uint32_t)g->n);
+    int y = (int)(next_random(&state) % (uint32_t)g->n);
+    int of_x = now[x], of_y = now[y];
+    bool swap = next_random(&state) % 2 && g->fixed[y] < 0;
+    if (g->fixed[x] >= 0)
+      continue;
+    if (swap)
+      now[y] = of_x;
+    now[x] = swap ? of_y
+                  : (int)(next_random(&state) % (uint32_t)g->target->dies);
+    double then = energy(g, st_place_score(g, now));
+    double heat = hot * pow(cold / hot, (double)i / STEPS);
+    double luck = (next_random(&state) + 1.0) / 2147483649.0;
+    if (then <= at || luck < exp((at - then) / heat)) {
+      at = then;
+    } else {
+      now[x] = of_x;
+      if (swap)
+        now[y] = of_y;
+    }
+    if (at < least) {
+      least = at;
+      memcpy(die, now, (size_t)g->n * sizeof *die);
+    }
+  }
+}

@@ -186,6 +186,10 @@ int st_target_latency(const StTarget *t, const StOp *op) {
 
 /* ---- memories ----------------------------------------------------------- */
 
+double st_target_memory_bits(const StTarget *t) {
+  return (36 * t->device.bram36 + 288 * t->device.uram) * 1024;
+}
+
 static double ceil_div(double a, double b) { return ceil(a / b); }
 
 /* Blocks of 18 kbit, the best of their shapes for all words. */

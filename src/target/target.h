@@ -134,6 +134,8 @@ bool st_target_is_dot(const StBody *body, const StOutput *out);
  * accumulation and the tree over the ways, the latest output deciding. At least
  * 1. */
 int st_target_body_latency(const StTarget *t, const StOp *kernel);
+/* Bits of block RAM and URAM of the device. */
+double st_target_memory_bits(const StTarget *t);
 /* Stream level op: what StOp.latency should be. */
 int st_target_latency(const StTarget *t, const StOp *op);
 
