@@ -213,9 +213,9 @@ static void make_product(StModule *m, uint64_t *seed, StNest *n,
                           .dtype = type[i],
                           .arg = {-1, -1, -1},
                           .operand = i});
-    factor[i ^ swap] =
-        push(m, n,
-             (StExpr){.kind = ST_X_EXTSI, .dtype = ST_I32, .arg = {x, -1, -1}});
+    StScalarKind widen = rnd(seed, 0, 2) ? ST_X_EXTSI : ST_X_EXTUI;
+    factor[i ^ swap] = push(
+        m, n, (StExpr){.kind = widen, .dtype = ST_I32, .arg = {x, -1, -1}});
   }
   n->out[0].yield = push(m, n,
                          (StExpr){.kind = ST_X_MULI,
