@@ -672,7 +672,9 @@ static inline StNumF4 st_num_mul4(StNumF4 a, StNumF4 b, StNumI4 *bad) {
 }
 
 static inline int st_num_any4(StNumI4 bad) {
-  return (bad[0] | bad[1] | bad[2] | bad[3]) != 0;
+  uint64_t half[2];
+  memcpy(half, &bad, sizeof bad);
+  return (half[0] | half[1]) != 0;
 }
 
 /* The vector forms give the bits of the scalar operators, element by element.
@@ -731,13 +733,14 @@ static inline void st_num_from_i32_n(float *r, const int32_t *a, int n) {
 
 static inline void st_num_from_f16_n(float *r, const uint16_t *h, int n) {
   int i;
-  for (i = 0; i < n; i++) {
+  for (i = 0; i < n; i++) { /* no branches: several at a time */
     uint32_t m = h[i] & 0x7fffu, sign = (uint32_t)(h[i] & 0x8000u) << 16;
-    uint32_t normal = (m << 13) + (112u << 23);
-    uint32_t small = st_num_bits((float)(int32_t)m * (1.0f / (1 << 24)));
-    uint32_t u = sign | (m < 0x400u ? small : normal);
-    u = m >= 0x7c00u ? sign | ST_NUM_INF : u;
-    r[i] = st_num_float(m > 0x7c00u ? ST_NUM_NAN : u);
+    uint32_t tiny = 0u - (m < 0x400u), huge = 0u - (m >= 0x7c00u);
+    uint32_t nan = 0u - (m > 0x7c00u);
+    uint32_t u = (m << 13) + (112u << 23) + (huge & 112u << 23);
+    float small = (float)(int32_t)m * (1.0f / (1 << 24));
+    u = sign | (st_num_bits(small) & tiny) | (u & ~tiny);
+    r[i] = st_num_float((ST_NUM_NAN & nan) | (u & ~nan));
   }
 }
 

@@ -162,6 +162,10 @@ static void make_node(StKernelRun *r, int x) {
     node->at = input_rows(r, e->operand);
     return;
   }
+  if (e->kind == ST_X_EXTF) { /* the same floats */
+    node->at = r->node[e->arg[0]].at;
+    return;
+  }
   node->at = st_arena_alloc(r->arena, (size_t)(points * bytes));
   if (e->kind == ST_X_INDEX) {
     node->offset = lane_offsets(r, &e->affine);
