@@ -21,11 +21,11 @@ from models import COMMAND, DIRECTORY, export
 MODELS = "gpt2-medium", "llama-3.2-1b"
 
 
-def compile_once(package, build):
+def compile_once(package, build, scheme="f32"):
     """(wall seconds, processor seconds, peak bytes) of one compilation."""
     start = time.monotonic()
-    child = subprocess.Popen([COMMAND, "compile", package, "-o", build],
-                             stderr=subprocess.DEVNULL)
+    child = subprocess.Popen([COMMAND, "compile", package, "-o", build, "-q",
+                              scheme], stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
     wall = time.monotonic() - start
     child.returncode = os.waitstatus_to_exitcode(status)

@@ -61,15 +61,33 @@ CONFIGS = {
 }
 
 
-def export(name, directory):
-    """The package of a configuration; made if it is not there."""
-    package = os.path.join(directory, name + ".st")
+# Small enough to run with values, weights and all.
+RUN = {
+    "smollm2-135m": {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama",
+        "num_hidden_layers": 30, "hidden_size": 576,
+        "intermediate_size": 1536, "num_attention_heads": 9,
+        "num_key_value_heads": 3, "vocab_size": 49152,
+        "max_position_embeddings": 8192, "rms_norm_eps": 1e-5,
+        "hidden_act": "silu", "rope_theta": 100000.0,
+        "tie_word_embeddings": True, "bos_token_id": 1, "eos_token_id": 2,
+    },
+    "llama-3.2-1b": CONFIGS["llama-3.2-1b"],
+}
+
+
+def export(name, directory, seed=None):
+    """The package of a configuration; made if it is not there. With a seed it
+    has random weights."""
+    random = [] if seed is None else ["--random-weights", str(seed)]
+    package = os.path.join(directory, name + ("-random" if random else "") +
+                           ".st")
     if os.path.exists(os.path.join(package, "model.json")):
         return package
     checkpoint = os.path.join(directory, name)
     os.makedirs(checkpoint, exist_ok=True)
     with open(os.path.join(checkpoint, "config.json"), "w") as f:
-        json.dump(CONFIGS[name], f)
+        json.dump({**RUN, **CONFIGS}[name], f)
     subprocess.run([COMMAND, "export", checkpoint, "-o", package,
-                    "--config-only"], check=True)
+                    "--config-only", *random], check=True)
     return package
