@@ -26,7 +26,36 @@ def _parser():
                              "without weights")
     parser.add_argument("--random-weights", type=int, metavar="SEED",
                         help="with --config-only: write random weights")
+    parser.add_argument("--calibrate", metavar="TEXT",
+                        help="round weights to integers so that the logits on "
+                             "this text change least; self: a text that the "
+                             "model makes")
+    parser.add_argument("--group", type=int, metavar="N",
+                        help="with --calibrate: elements that share a scale "
+                             "(default 32)")
+    parser.add_argument("--tune", type=int, metavar="N",
+                        help="with --calibrate: steps of training the integers "
+                             "(default 0)")
     return parser
+
+
+def _calibration(args):
+    """What export_causal_lm wants to know of it; or None."""
+    from .errors import ExportError
+    given = {k: v for k, v in (("group", args.group), ("steps", args.tune))
+             if v is not None}
+    if args.calibrate is None:
+        if given:
+            raise ExportError("--group and --tune go with --calibrate")
+        return None
+    if args.config_only:
+        raise ExportError("--calibrate needs the weights; leave out "
+                          "--config-only")
+    if not 16 <= given.get("group", 16) <= 1024:
+        raise ExportError("--group is from 16 to 1024")
+    if given.get("steps", 0) < 0:
+        raise ExportError("--tune is at least 0")
+    return args.calibrate, given
 
 
 def _tell_failure(model, e):
@@ -63,12 +92,15 @@ def export(argv):
         package.check_output(args.output)
         if args.random_weights is not None and not args.config_only:
             raise ExportError("--random-weights goes with --config-only")
+        calibration = _calibration(args)
         if ".py:" in args.model:
+            if calibration:
+                raise ExportError("--calibrate is for language models")
             exporter.export_module(args.model, args.output)
         else:
             exporter.export_causal_lm(args.model, args.output, args.chunk,
                                       args.ctx, args.config_only,
-                                      args.random_weights)
+                                      args.random_weights, calibration)
     except ExportError as e:
         print(f"{args.model}: error: {e}", file=sys.stderr)
         return 1

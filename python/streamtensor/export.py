@@ -372,6 +372,39 @@ def _weights(params, config_only, seed):
             if t.device.type == "meta" else t for n, t in params.items()}
 
 
+def _calibration_tokens(directory, model, what, options):
+    """[windows, tokens]: of a text file, or what the model itself says."""
+    from . import calibrate
+    if what == "self":
+        bos = getattr(model.config.get_text_config(), "bos_token_id", None)
+        return calibrate.sample(model, options, bos or 0)
+    from transformers import AutoTokenizer
+    gguf = _gguf_file(directory)
+    try:
+        with open(what, encoding="utf-8") as f:
+            text = f.read()
+        tokenizer = AutoTokenizer.from_pretrained(
+            directory, local_files_only=True,
+            **({"gguf_file": gguf} if gguf else {}))
+    except OSError as e:
+        raise ExportError(f"--calibrate {what}: {e}") from e
+    except ValueError as e:
+        raise ExportError(f"--calibrate {what}: {e}") from e
+    return calibrate.cut(tokenizer.encode(text, add_special_tokens=False),
+                         options)
+
+
+def _calibrated_grids(directory, model, calibration):
+    """Name -> Grid of every matrix, for least change of the logits."""
+    from . import calibrate
+    what, given = calibration
+    options = calibrate.Options(**given)
+    step.detach(model)
+    say("calibrating")
+    ids = _calibration_tokens(directory, model, what, options)
+    return calibrate.calibrate(model, ids, options, say)
+
+
 def _own_grids(directory, params):
     """Name -> Grid of the parameters whose weights the checkpoint holds as
     integers."""
@@ -398,8 +431,12 @@ def _add_grids(description, weights, found):
 
 
 def export_causal_lm(directory, output, chunk=None, ctx=None,
-                     config_only=False, random_weights=None):
-    """Export a Hugging Face causal LM; see `streamtensor export --help`."""
+                     config_only=False, random_weights=None,
+                     calibration=None):
+    """Export a Hugging Face causal LM; see `streamtensor export --help`.
+
+    calibration: (text file or "self", fields of calibrate.Options).
+    """
     say(f"loading {directory}")
     model = build_model(directory) if config_only else load_model(directory)
     chunk, ctx = _limits(model, chunk, ctx)
@@ -414,7 +451,9 @@ def export_causal_lm(directory, output, chunk=None, ctx=None,
     weights = _weights(params, config_only, random_weights)
     description = _describe(model, params, shapes, chunk, ctx, weights)
     if not config_only:
-        _add_grids(description, weights, _own_grids(directory, params))
+        found = _calibrated_grids(directory, model, calibration) \
+            if calibration else _own_grids(directory, params)
+        _add_grids(description, weights, found)
     package.write(output, description, text, weights,
                   _tokenizer_files(directory))
     say(f"wrote {output}: {len(text) / 1e6:.2f} MB of linalg, "
