@@ -13,10 +13,24 @@
 /* ---- compiling
  * ----------------------------------------------------------------- */
 
-double st_build_slack(int attempt) {
-  /* With the last, nothing is wider than one element. */
-  static const double slacks[] = {1, 1.3, 2, 4, 16, 1e12, 0};
-  return slacks[attempt];
+/* With the last, nothing is wider than one element. */
+static const StAttempt attempts[] = {{1, 0.97},   {1, 0.9},   {1, 0.8},
+                                     {1.15, 0.9}, {1.3, 0.9}, {1.3, 0.8},
+                                     {2, 0.85},   {4, 0.85},  {16, 0.85},
+                                     {1e12, 0.85}};
+
+const StAttempt *st_build_attempt(int number) {
+  int n = (int)(sizeof attempts / sizeof *attempts);
+  return number < n ? &attempts[number] : NULL;
+}
+
+int st_build_next(int number, const char *resource) {
+  bool memory = !strcmp(resource, "BRAM36") || !strcmp(resource, "URAM");
+  double slack = attempts[number].slack;
+  for (number++; !memory && st_build_attempt(number); number++)
+    if (attempts[number].slack > slack)
+      break;
+  return number;
 }
 
 bool st_design_parse(const char *factors, const char *chunk, StDesign *d,
@@ -155,9 +169,9 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
   return false;
 }
 
-/* The module with these times; NULL: an error, or *fits is false. */
-static StModule *compile_slack(const StPackage *p, const StTarget *t,
-                               Schemes s, double slack,
+/* The module of an attempt; NULL after an error. */
+static StModule *compile_once(const StPackage *p, const StTarget *t,
+                               Schemes s, const StAttempt *attempt,
                                const double *factor, Extras *extras,
                                StCompileReport *r, StDiag *diag) {
   double start = now();
@@ -169,7 +183,8 @@ static StModule *compile_slack(const StPackage *p, const StTarget *t,
   st_str_clear(&extras->certificate);
   extras->quantised = (StQuantised){0};
   StPassContext ctx = {.target = t,
-                       .slack = slack,
+                       .slack = attempt->slack,
+                       .memory = attempt->memory,
                        .factor = {factor[0], factor[1], factor[2]},
                        .scheme = s.scheme,
                        .own = p->grid,
@@ -194,21 +209,24 @@ static StModule *compile_fitting(const StPackage *p, const StTarget *t,
                                  Extras *extras, StCompileReport *r,
                                  StDiag *diag) {
   bool given = factor[0] > 0;
-  for (int i = 0;; i++) {
-    StModule *m = compile_slack(p, t, schemes, st_build_slack(i), factor,
-                                extras, r, diag);
+  const StAttempt *attempt;
+  for (int i = 0; (attempt = st_build_attempt(i)) != NULL;) {
+    StModule *m =
+        compile_once(p, t, schemes, attempt, factor, extras, r, diag);
     if (!m)
       return NULL;
     StShortage s = st_fit_shortage(m, t);
     if (!s.resource)
       return m;
-    bool last = given || st_build_slack(i + 1) == 0;
-    if (last)
+    i = st_build_next(i, s.resource);
+    const StAttempt *next = st_build_attempt(i);
+    if (!next || (given && next->slack > attempt->slack)) {
       st_fit_refuse(m, t, &s, given, diag);
+      i = INT_MAX;
+    }
     st_module_free(m);
-    if (last)
-      return NULL;
   }
+  return NULL;
 }
 
 bool st_build_write(const StCompileOptions *o, StCompileReport *r,

@@ -44,9 +44,18 @@ bool st_design_parse(const char *factors, const char *chunk, StDesign *d,
 /* False after an error: the chunk is larger than the package's. */
 bool st_design_check(const StDesign *d, const StPackage *p, StDiag *diag);
 
-/* Without factors the first design that fits is taken of those with times that
- * are larger by this for all ops; 0 after the last attempt. */
-double st_build_slack(int attempt);
+/* The first design that fits is taken of those of several attempts: with more
+ * time for all ops (not if factors are given), and FIFOs in less of the memory
+ * within the budget, so that dies can be filled. */
+typedef struct {
+  double slack, memory; /* as in StPassContext */
+} StAttempt;
+
+/* NULL after the last. */
+const StAttempt *st_build_attempt(int number);
+/* The number of the attempt after one that has too much of a resource: less
+ * FIFOs help only where memory is short. */
+int st_build_next(int number, const char *resource);
 
 /* False after located errors; then `build` is as it was. */
 bool st_build_write(const StCompileOptions *o, StCompileReport *report,

@@ -141,19 +141,21 @@ static void tally_ops(const StEstimator *e, const StModule *m,
 static void tally_all(const StEstimator *e, const StModule *m,
                       StDesignResult *r) {
   r->used = st_tally(m, e->target).used;
-  r->fits = !st_fit_shortage(m, e->target).resource;
+  r->lacks = st_fit_shortage(m, e->target).resource;
+  r->fits = !r->lacks;
 }
 
 /* ---- one design --------------------------------------------------------- */
 
 /* The module of a design; NULL after errors. */
-static StModule *make(const StEstimator *e, const StDesign *d, double slack,
-                      bool compiled, StDiag *diag) {
+static StModule *make(const StEstimator *e, const StDesign *d,
+                      const StAttempt *attempt, bool compiled, StDiag *diag) {
   StModule *m = st_module_parse("design", e->text.data, e->text.len, diag);
   if (!m)
     return NULL;
   StPassContext ctx = context_of(e, diag);
-  ctx.slack = slack;
+  ctx.slack = attempt->slack;
+  ctx.memory = attempt->memory;
   memcpy(ctx.factor, d->factor, sizeof ctx.factor);
   if (d->chunk)
     m->chunk = d->chunk;
@@ -162,11 +164,6 @@ static StModule *make(const StEstimator *e, const StDesign *d, double slack,
     return m;
   st_module_free(m);
   return NULL;
-}
-
-/* The next attempt with more time for every op; 0: there is none. */
-static double next_slack(const StDesign *d, int attempt) {
-  return d->factor[0] > 0 ? 0 : st_build_slack(attempt);
 }
 
 static bool estimate(const StEstimator *e, const StModule *m, const Step *step,
@@ -182,17 +179,19 @@ bool st_estimator_run(const StEstimator *e, const StDesign *d,
                       StDiag *diag) {
   *r = (StDesignResult){0};
   bool ok = st_design_check(d, e->package, diag), done = false;
-  double slack = 1;
-  for (int i = 1; ok && !done; i++) {
-    StModule *m = make(e, d, slack, compiled, diag);
+  for (int i = 0; ok && !done;) {
+    const StAttempt *attempt = st_build_attempt(i);
+    StModule *m = make(e, d, attempt, compiled, diag);
     if (!m)
       return false;
     Step step[2];
     int n = choose_steps(m, w, step);
     *r = (StDesignResult){0};
     (compiled ? tally_all : tally_ops)(e, m, r);
-    slack = next_slack(d, i);
-    done = r->fits || slack == 0;
+    i = st_build_next(i, r->lacks ? r->lacks : "");
+    const StAttempt *next = st_build_attempt(i);
+    done = r->fits || !next ||
+           (d->factor[0] > 0 && next->slack > attempt->slack);
     if (done)
       ok = compiled ? simulate(e, m, step, n, r, diag)
                     : estimate(e, m, step, n, r);

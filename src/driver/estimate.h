@@ -15,6 +15,7 @@ typedef struct {
   /* Estimated: what kernels, converters and movers take within the device's
    * budget, of block RAM too. Compiled: all, of every die. */
   bool fits;
+  const char *lacks; /* compiled: a resource that is short; NULL: none */
   double cycles;          /* of the workload; each step at its middle context */
   double decode, prefill; /* cycles of such a step; 0: there is none */
   StCost used;            /* estimated: without FIFOs */

@@ -17,7 +17,7 @@ typedef struct {
   int64_t bits;       /* of a token */
   int64_t *divisor;   /* of tokens, ascending */
   int ndivisors;
-  double from, to;    /* cycles in which a period is used if memory is no limit */
+  double from, to; /* cycles in which a period is used, memory no limit */
   int64_t slots, first, last; /* frames of the period ... */
   int64_t each;               /* ... with so many tokens */
 } StBundleItem;

@@ -1,10 +1,6 @@
 /* See fifo_memory.h. */
 #include "pass/fifo_memory.h"
 
-/* Of the memory within the budget: the rest is what is left over where dies
- * are filled apart. */
-static const double several_dies = 0.85;
-
 static StCost cost_of(const StTarget *t, const StStream *x, int64_t depth,
                       StMemory memory) {
   return st_target_fifo_cost(t, memory, x->bits, depth);
@@ -32,9 +28,9 @@ static int best_move(const StTarget *t, const StProcessNet *net,
 }
 
 bool st_fifo_memories(const StTarget *t, const StProcessNet *net, StCost ops,
-                      const int64_t *depth, StMemory *memory) {
+                      double part, const int64_t *depth, StMemory *memory) {
   double bram = ops.bram36, uram = ops.uram;
-  double share = t->budget * (t->dies > 1 ? several_dies : 1);
+  double share = t->budget * part;
   double most_bram = share * t->device.bram36;
   double most_uram = share * t->device.uram;
   for (int i = 0; i < net->nstreams; i++) {

@@ -6,10 +6,10 @@
 #include "target/target.h"
 
 /* memory[stream]: what suits a FIFO of its depth (st_target_fifo_memory). Where
- * that asks for more block RAM than the target's budget has besides `ops`, URAM
- * takes FIFOs over, those first that free most block RAM for it; ties: the
- * lowest stream. Whether block RAM and URAM are within the budget. */
+ * that asks for more block RAM than `part` of the target's budget has besides
+ * `ops`, URAM takes FIFOs over, those first that free most block RAM for it;
+ * ties: the lowest stream. Whether block RAM and URAM are within that part. */
 bool st_fifo_memories(const StTarget *t, const StProcessNet *net, StCost ops,
-                      const int64_t *depth, StMemory *memory);
+                      double part, const int64_t *depth, StMemory *memory);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct {
   const StTarget *target; /* NULL before a target is needed */
   int lanes;    /* elements of every vector; 0: what `tile` finds best */
   double slack; /* factor on the time that `tile` gives to ops; 0: 1 */
+  double memory; /* of the memory within the budget, for FIFOs; 0: all */
   double factor[3]; /* on the times of products with parameters, of other
                        products, of rows; 0: what `tile` finds best */
   StScheme scheme;        /* of weights and what is multiplied with them */

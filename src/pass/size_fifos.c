@@ -178,12 +178,16 @@ static bool size_steps(Sizing *s, int n, bool certify) {
 
 /* ---- memories ----------------------------------------------------------- */
 
+static double part_of(const Sizing *s) {
+  return s->ctx->memory > 0 ? s->ctx->memory : 1;
+}
+
 /* Makes each stream of what suits its depth, but of nothing that is faster than
  * before. False: some stream is slower now than the schedules assumed. */
 static bool choose_memories(Sizing *s) {
   bool settled = true;
   StMemory *suits = ST_NEW_N(s->arena, StMemory, s->net->nstreams);
-  st_fifo_memories(s->target, s->net, s->ops, s->depth, suits);
+  st_fifo_memories(s->target, s->net, s->ops, part_of(s), s->depth, suits);
   for (int i = 0; i < s->net->nstreams; i++) {
     StStream *x = &s->net->stream[i];
     StMemory mem = suits[i];
@@ -255,7 +259,7 @@ static bool fits(const Sizing *s, int64_t bits) {
   int64_t *depth = ST_NEW_N(scratch, int64_t, n);
   for (int i = 0; i < n; i++)
     depth[i] = depth_within(s, i, bits);
-  bool ok = st_fifo_memories(s->target, s->net, s->ops, depth,
+  bool ok = st_fifo_memories(s->target, s->net, s->ops, part_of(s), depth,
                              ST_NEW_N(scratch, StMemory, n));
   st_arena_free(scratch);
   return ok;
