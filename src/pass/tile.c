@@ -391,7 +391,7 @@ static double try_slack(StTile *t, const StTileSlack *s) {
  * none fits. More time fits sooner, so that for each pair of the other factors
  * the least for products with weights is found by halving. */
 static void search(StTile *t, double slack) {
-  static const double weights[] = {1,   1.1, 1.2, 1.35, 1.5, 1.7, 2,   2.4,
+  static const double weights[] = {0.6, 0.8, 1,   1.2, 1.4, 1.7, 2,   2.4,
                                    2.8, 3.4, 4,   6,    8,   32,  1e3, 1e6};
   static const double others[] = {0.25, 0.35, 0.5, 0.7, 1,  1.4,
                                   2,    4,    16,  1e3, 1e6};

@@ -35,7 +35,10 @@ StClass st_target_class(StDtype dtype) {
   int bits = st_dtype_bits(dtype);
   if (st_dtype_is_float(dtype))
     return bits <= 16 ? ST_CLASS_F16 : ST_CLASS_F32;
-  return bits <= 8 ? ST_CLASS_I8 : bits <= 32 ? ST_CLASS_I32 : ST_CLASS_I64;
+  return bits <= 8    ? ST_CLASS_I8
+         : bits <= 16 ? ST_CLASS_I16
+         : bits <= 32 ? ST_CLASS_I32
+                      : ST_CLASS_I64;
 }
 
 const StOperator *st_target_operator(const StTarget *t, StScalarKind k,
@@ -67,10 +70,12 @@ const StOperator *st_target_expr(const StTarget *t, const StBody *body,
                                  const StExpr *e) {
   bool compares = e->kind == ST_X_CMPF || e->kind == ST_X_CMPI;
   StDtype dtype = compares ? body->at[e->arg[0]].dtype : e->dtype;
-  if (e->kind == ST_X_MULI &&
-      st_target_expr_bits(body, &body->at[e->arg[0]]) <= st_dtype_bits(ST_I8) &&
-      st_target_expr_bits(body, &body->at[e->arg[1]]) <= st_dtype_bits(ST_I8))
-    dtype = ST_I8;
+  if (e->kind == ST_X_MULI) {
+    int x = st_target_expr_bits(body, &body->at[e->arg[0]]);
+    int y = st_target_expr_bits(body, &body->at[e->arg[1]]);
+    int bits = x > y ? x : y;
+    dtype = bits <= 8 ? ST_I8 : bits <= 16 ? ST_I16 : dtype;
+  }
   return st_target_operator(t, e->kind, dtype);
 }
 

@@ -104,8 +104,9 @@ static const char *const storage_names[ST_STORAGE_COUNT] = {
 };
 static const char *const class_names[ST_CLASS_COUNT] = {
     [ST_CLASS_F16] = "op.f16", [ST_CLASS_F32] = "op.f32",
-    [ST_CLASS_I8] = "op.i8",   [ST_CLASS_I32] = "op.i32",
-    [ST_CLASS_I64] = "op.i64", [ST_CLASS_ANY] = "op.any",
+    [ST_CLASS_I8] = "op.i8",   [ST_CLASS_I16] = "op.i16",
+    [ST_CLASS_I32] = "op.i32", [ST_CLASS_I64] = "op.i64",
+    [ST_CLASS_ANY] = "op.any",
 };
 
 typedef struct {
@@ -262,6 +263,8 @@ static StClass next_class(StClass c) {
   case ST_CLASS_F16:
     return ST_CLASS_F32;
   case ST_CLASS_I8:
+    return ST_CLASS_I16;
+  case ST_CLASS_I16:
     return ST_CLASS_I32;
   case ST_CLASS_I32:
     return ST_CLASS_I64;
@@ -276,8 +279,8 @@ static StClass next_class(StClass c) {
 
 /* Fill every class from the wider one, and refuse what no class has. */
 static void complete_operators(Loader *l, StLoc loc) {
-  static const StClass order[] = {ST_CLASS_I64, ST_CLASS_I32, ST_CLASS_I8,
-                                  ST_CLASS_F32, ST_CLASS_F16};
+  static const StClass order[] = {ST_CLASS_I64, ST_CLASS_I32, ST_CLASS_I16,
+                                  ST_CLASS_I8,  ST_CLASS_F32, ST_CLASS_F16};
   for (int k = 0; k < ST_X_COUNT; k++) {
     bool any = k == ST_X_ARG || k == ST_X_CONST; /* wires: no entry needed */
     for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {

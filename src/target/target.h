@@ -25,6 +25,7 @@ typedef enum {
   ST_CLASS_F16, /* f16, bf16 */
   ST_CLASS_F32, /* f32 (and f64) */
   ST_CLASS_I8,  /* i1, i4, i8 */
+  ST_CLASS_I16,
   ST_CLASS_I32,
   ST_CLASS_I64,
   ST_CLASS_ANY,
