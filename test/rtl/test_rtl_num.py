@@ -43,6 +43,17 @@ def compare(tmp_path_factory):
                         [rtl.HERE / "num_top.sv"], rtl.HERE / "num_main.cpp")
 
 
+def test_latencies_of_the_emitter():
+    """Its table of modules has the least latencies of their headers."""
+    table = (rtl.ROOT / "src/emit/rtl/body.c").read_text()
+    rows = re.findall(r'\{ST_X_\w+, "(st_\w+)",[^}]*?(\d+)\}', table)
+    assert len(rows) > 25
+    for module, least in rows:
+        formula = rtl.least_latency(module).strip()
+        if formula.isdigit():
+            assert int(least) == int(formula), module
+
+
 def test_same_bits(compare):
     report = rtl.run(compare, "-n", 100000)
     lines = re.findall(r"^(\w+) +(\d+) equal$", report, re.M)

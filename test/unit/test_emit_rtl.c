@@ -173,6 +173,10 @@ static void test_refused(void **state) {
   load->operand[0]->def->kind = ST_OP_CONST;
   expect(f, m, f->target, "the RTL has no loads of constants");
   load->operand[0]->def->kind = ST_OP_ARG;
+  StConverter *c = &find(m, ST_OP_CONVERTER)->u.converter;
+  int inner = c->fill.loop[c->fill.nloops - 1].dim;
+  c->fill.elem[inner] = c->fill.loop[c->fill.nloops - 1].step + 1;
+  expect(f, m, f->target, "begin elsewhere than at multiples of their size");
   StOp *kernel = find(m, ST_OP_KERNEL);
   StExpr *e = &kernel->u.nest.body.at[0];
   *e = (StExpr){.kind = ST_X_EXTRACT, .dtype = ST_F32, .arg = {-1, -1, -1}};

@@ -354,11 +354,6 @@ static bool check_fold(const StRtlKernel *k, int r, StDiag *diag) {
 
 bool st_rtl_kernel_check(const StRtlPlan *p, const StOp *op, StDiag *diag) {
   const StNest *nest = &op->u.nest;
-  for (int i = 0; i < op->noperands; i++)
-    if (!op->operand[i]->type.order) {
-      st_error(diag, op->loc, "the RTL has no kernels that read a table");
-      return false;
-    }
   for (int i = 0; i < nest->body.n; i++)
     if (!check_expr(p, op, &nest->body.at[i], diag))
       return false;
