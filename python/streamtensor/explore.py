@@ -140,7 +140,8 @@ def key_of(design):
 
 
 def steps_of(design):
-    return [round(4 * math.log2(design[f] / 0.5)) for f in FACTORS]
+    return [min(max(round(4 * math.log2(design[f] / 0.5)), 0), STEPS)
+            for f in FACTORS]
 
 
 def drawn(rng, sizes):
@@ -165,7 +166,8 @@ def proposals(seed, generation, known, sizes):
     """What the trials of a generation try; known: {number: (design, result)}
     of all before it. Trial 0 is the compiler's own choice."""
     designs, seen = [], {key_of(d) for d, _ in known.values()}
-    parents = [d for n, d, _ in front_of(known) if d["weights"]]
+    parents = [{**dict(zip(FACTORS, r["factors"])), "chunk": d["chunk"]}
+               for _, d, r in front_of(known)]
     for i in range(GENERATION):
         number = generation * GENERATION + i
         rng = random.Random(f"{seed}/{number}")

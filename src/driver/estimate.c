@@ -149,13 +149,15 @@ static void tally_all(const StEstimator *e, const StModule *m,
 
 /* The module of a design; NULL after errors. */
 static StModule *make(const StEstimator *e, const StDesign *d,
-                      const StAttempt *attempt, bool compiled, StDiag *diag) {
+                      const StAttempt *attempt, bool compiled, double *chosen,
+                      StDiag *diag) {
   StModule *m = st_module_parse("design", e->text.data, e->text.len, diag);
   if (!m)
     return NULL;
   StPassContext ctx = context_of(e, diag);
   ctx.slack = attempt->slack;
   ctx.memory = attempt->memory;
+  ctx.chosen = chosen;
   memcpy(ctx.factor, d->factor, sizeof ctx.factor);
   if (d->chunk)
     m->chunk = d->chunk;
@@ -180,13 +182,13 @@ bool st_estimator_run(const StEstimator *e, const StDesign *d,
   *r = (StDesignResult){0};
   bool ok = st_design_check(d, e->package, diag), done = false;
   for (int i = 0; ok && !done;) {
+    *r = (StDesignResult){0};
     const StAttempt *attempt = st_build_attempt(i);
-    StModule *m = make(e, d, attempt, compiled, diag);
+    StModule *m = make(e, d, attempt, compiled, r->factor, diag);
     if (!m)
       return false;
     Step step[2];
     int n = choose_steps(m, w, step);
-    *r = (StDesignResult){0};
     (compiled ? tally_all : tally_ops)(e, m, r);
     i = st_build_next(i, r->lacks ? r->lacks : "");
     const StAttempt *next = st_build_attempt(i);

@@ -19,6 +19,7 @@ typedef struct {
   double cycles;          /* of the workload; each step at its middle context */
   double decode, prefill; /* cycles of such a step; 0: there is none */
   StCost used;            /* estimated: without FIFOs */
+  double factor[3];       /* given or found */
 } StDesignResult;
 
 typedef struct StEstimator StEstimator;

@@ -21,9 +21,10 @@ static void print_json(json_t *j) {
 }
 
 static void print_result(const StDesignResult *r) {
-  print_json(json_pack("{s:b, s:f, s:f, s:f, s:o}", "fits", r->fits, "cycles",
+  print_json(json_pack("{s:b, s:f, s:f, s:f, s:o, s:[f, f, f]}", "fits", r->fits, "cycles",
                        r->cycles, "decode", r->decode, "prefill", r->prefill,
-                       "used", cost_json(&r->used)));
+                       "used", cost_json(&r->used), "factors", r->factor[0],
+                       r->factor[1], r->factor[2]));
 }
 
 static void print_package(const StEstimator *e) {

@@ -23,6 +23,8 @@ typedef struct {
   double memory; /* of the memory within the budget, for FIFOs; 0: all */
   double factor[3]; /* on the times of products with parameters, of other
                        products, of rows; 0: what `tile` finds best */
+  double *chosen;      /* [3] gets the factors that `tile` took; NULL: not
+                          wanted */
   StScheme scheme;        /* of weights and what is multiplied with them */
   StKv kv;                /* of caches */
   const StGrid *own; /* [arguments] grids on which the package's parameters lie

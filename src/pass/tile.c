@@ -387,6 +387,17 @@ static double try_slack(StTile *t, const StTileSlack *s) {
   return estimate;
 }
 
+static void use_factors(StTile *t, const StTileSlack *s) {
+  schedule_all(t, s);
+  soften(t);
+  double *chosen = t->ctx->chosen;
+  if (!chosen)
+    return;
+  chosen[0] = s->weights;
+  chosen[1] = s->computed;
+  chosen[2] = s->rows;
+}
+
 /* The fastest of the combinations that fit, by the estimate; the slowest if
  * none fits. More time fits sooner, so that for each pair of the other factors
  * the least for products with weights is found by halving. */
@@ -418,14 +429,7 @@ static void search(StTile *t, double slack) {
   }
   t->scratch = scratch;
   t->arena = t->m->arena;
-  schedule_all(t, &best);
-  soften(t);
-}
-
-static void use_factors(StTile *t, const double *factor) {
-  StTileSlack s = {factor[0], factor[1], factor[2]};
-  schedule_all(t, &s);
-  soften(t);
+  use_factors(t, &best);
 }
 
 bool st_pass_tile(StModule *m, const StPassContext *ctx) {
@@ -437,10 +441,11 @@ bool st_pass_tile(StModule *m, const StPassContext *ctx) {
       ok = check_maps(&t, m->op.at[i]);
   double slack = ctx->slack > 0 ? ctx->slack : 1;
   StTileSlack same = {slack, slack, slack};
+  StTileSlack given = {ctx->factor[0], ctx->factor[1], ctx->factor[2]};
   if (ok)
     prepare(&t);
-  if (ok && !ctx->lanes && ctx->target && ctx->factor[0] > 0)
-    use_factors(&t, ctx->factor);
+  if (ok && !ctx->lanes && ctx->target && given.weights > 0)
+    use_factors(&t, &given);
   else if (ok && !ctx->lanes && ctx->target)
     search(&t, slack);
   else if (ok)

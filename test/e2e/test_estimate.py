@@ -10,7 +10,8 @@ from conftest import COMMAND
 from streamtensor import export as exporter
 
 CHUNK, CTX = 8, 64
-DESIGNS = ("- -", "1,1,1 8", "2,4,8 8", "1.4,8,2 4", "32,32,32 2", "1,1,30 1")
+DESIGNS = {"f32": ("- -", "2,4,8 8", "1.4,8,2 4", "1,1,30 1"),
+           "w4a8:16": ("- -", "32,32,32 2")}
 
 
 def answers(package, lines, *args):
@@ -27,13 +28,13 @@ def test_near_the_simulator(name, work):
     path = tiny_models.save(name, str(work))
     package = path + ".estimate.pkg"
     exporter.export_causal_lm(path, package, CHUNK, CTX)
-    for scheme in ("f32", "w4a8:16"):
+    for scheme, designs in DESIGNS.items():
         head, got = answers(
-            package, [f"{d} {how}" for d in DESIGNS
+            package, [f"{d} {how}" for d in designs
                       for how in ("estimated", "compiled")],
             "-q", scheme, "--prompt", "20", "--tokens", "30")
         assert head["ctx"] == CTX and head["chunk"] == CHUNK
-        for design, x, y in zip(DESIGNS, got[::2], got[1::2]):
+        for design, x, y in zip(designs, got[::2], got[1::2]):
             for key in ("cycles", "decode", "prefill"):
                 assert x[key] == pytest.approx(y[key], rel=0.03), (
                     scheme, design, key, x[key], y[key])
@@ -57,6 +58,7 @@ def test_compile_with_factors(stories, command, tmp_path):
     r = json.loads(command("estimate", stories[1], "--factors", "4,4,4",
                            "--chunk", 4, "--compiled").stdout)
     assert r["used"] == used["used"] and r["fits"]
+    assert r["factors"] == [4, 4, 4]
     got = json.loads(command("generate", build, "--prompt", "Once", "-n", 2,
                              "--json").stdout)
     assert len(got["tokens"]) == 2

@@ -106,6 +106,18 @@ def test_seed_decides():
         assert x[0]["weights"] == 0
 
 
+def test_neighbours_of_the_compilers_own():
+    """Its factors are those that the compiler found."""
+    known = {0: ({**dict.fromkeys(explore.FACTORS, 0.0), "chunk": 8},
+                 {"cycles": 1, "share": 0.1, "fits": True,
+                  "factors": [1.0, 1e3, 2.0]})}
+    steps = [explore.steps_of(d) for d in
+             explore.proposals(0, 1, known, [8])]
+    near = [s for s in steps if abs(s[0] - 4) <= 6 and s[1] >= 18 and
+            abs(s[2] - 8) <= 6]
+    assert len(near) > explore.GENERATION // 2
+
+
 def test_front_of():
     result = lambda cycles, share, fits=True: {
         "cycles": cycles, "share": share, "fits": fits}
