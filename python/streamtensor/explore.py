@@ -26,7 +26,7 @@ STALE = 300      # seconds after which a trial of another machine is given up
 STEPS = 24       # factors: 0.5, 0.5 * 2 ** (1/4), ..., 32
 FACTORS = ("weights", "products", "rows")
 RESOURCES = ("lut", "ff", "dsp", "bram36", "uram")
-LOGIC = ("lut", "ff", "dsp")  # of what an estimate knows all
+LOGIC = ("lut", "dsp")  # products can be made of either
 
 
 def parser():
@@ -43,6 +43,7 @@ def parser():
                    help="target (default u55c)")
     p.add_argument("-q", default="f32", metavar="Q",
                    help="quantisation (default f32)")
+    p.add_argument("--kv", metavar="KV", help="caches, as of compile")
     p.add_argument("--prompt", metavar="N",
                    help="tokens read in chunks (default: an eighth of the "
                         "context, at most 128)")
@@ -92,7 +93,7 @@ class Estimator:
     def __init__(self, args):
         words = [command(), "estimate", args.package, "-t", args.target, "-q",
                  args.q, "--lines"]
-        for option in ("prompt", "tokens"):
+        for option in ("kv", "prompt", "tokens"):
             if getattr(args, option) is not None:
                 words += [f"--{option}", getattr(args, option)]
         self.process = subprocess.Popen(
@@ -187,21 +188,22 @@ def proposals(seed, generation, known, sizes):
 # ---- results ------------------------------------------------------------
 
 
-def share_of(result, available, resources=LOGIC):
-    return max(result["used"][r] / available[r] for r in resources
-               if available[r])
+def logic_of(result, available):
+    """Mean share of what kernels are made of."""
+    shares = [result["used"][r] / available[r] for r in LOGIC if available[r]]
+    return sum(shares) / len(shares)
 
 
 def front_of(known):
     """(number, design, result) of those that fit and that no other beats, the
     fastest first."""
-    points = sorted((r["cycles"], r["share"], n) for n, (_, r) in known.items()
+    points = sorted((r["cycles"], r["logic"], n) for n, (_, r) in known.items()
                     if r["fits"])
     front, least = [], math.inf
-    for cycles, share, n in points:
-        if share < least:
+    for _, logic, n in points:
+        if logic < least:
             front.append((n, *known[n]))
-            least = share
+            least = logic
     return front
 
 
@@ -218,8 +220,8 @@ def settings_of(args):
         except OSError as e:
             raise Error(f"{e.filename}: error: {e.strerror}") from None
     return {"package": digest.hexdigest(), "target": args.target, "q": args.q,
-            "prompt": args.prompt, "tokens": args.tokens, "seed": args.seed,
-            "generation": GENERATION}
+            "kv": args.kv, "prompt": args.prompt, "tokens": args.tokens,
+            "seed": args.seed, "generation": GENERATION}
 
 
 def make_sampler():
@@ -317,9 +319,9 @@ def run_trial(study, estimator, number, design, most):
         trial.suggest_float(f, 0, factor(STEPS))
     trial.suggest_int("chunk", 0, max(estimator.package["chunk"], 1))
     result = estimator.ask(design, "estimated")
-    result["share"] = share_of(result, estimator.package["available"])
+    result["logic"] = logic_of(result, estimator.package["available"])
     trial.set_user_attr("result", result)
-    study.tell(trial, [result["cycles"], result["share"]])
+    study.tell(trial, [result["cycles"], result["logic"]])
     return True
 
 
@@ -409,28 +411,29 @@ def compiled(study, estimator, design):
     name = "compiled " + " ".join(words_of(design))
     if name not in study.user_attrs:
         result = estimator.ask(design, "compiled")
-        result["share"] = share_of(result, estimator.package["available"])
+        result["logic"] = logic_of(result, estimator.package["available"])
         study.set_user_attr(name, result)
     return study.user_attrs[name]
 
 
 def verify(args, study, estimator, known):
     """The compiler's own design, and designs of the front that fit when they
-    are compiled, the fastest first; those hardly slower than the one before
-    only if it does not fit."""
-    points, last = [], 0
+    are compiled, the fastest first, each slower by 5 % at least than the one
+    before."""
+    points, last, tried = [], 0, 0
     entry = lambda n: {"trial": n, "design": known[n][0],
                        "estimated": known[n][1],
                        "compiled": compiled(study, estimator, known[n][0])}
     default = entry(0)
     for n, _, result in front_of(known):
-        if len(points) == args.verify:
+        if len(points) == args.verify or tried == 3 * args.verify:
             break
-        if result["cycles"] < 1.05 * last:
+        if result["cycles"] < 1.05 * last or n == 0:
             continue
         point = entry(n)
+        tried += 1
         print(f"explore: compiled {' '.join(words_of(point['design']))}" +
-              ("" if point["compiled"]["fits"] else ": does not fit a die"),
+              ("" if point["compiled"]["fits"] else ": does not fit"),
               file=sys.stderr, flush=True)
         if point["compiled"]["fits"]:
             points.append(point)
@@ -443,7 +446,7 @@ def pareto(default, points):
     known = {p["trial"]: (p["design"], p["compiled"])
              for p in [default, *points]}
     keep = {n for n, _, _ in front_of(known)}
-    return [p for p in sorted([default] * (default not in points) + points,
+    return [p for p in sorted([default, *points],
                               key=lambda p: p["compiled"]["cycles"])
             if p["trial"] in keep]
 
@@ -470,16 +473,16 @@ def table(package, default, front):
 
 
 def picture(package, known, default, front):
-    """SVG: share of logic against time, both logarithmic."""
+    """SVG: logic against time, both logarithmic."""
     width, height, left, bottom = 640, 420, 70, 50
     ms = lambda r: r["cycles"] / package["clock_mhz"] / 1e3
     fitting = [r for _, r in known.values() if r["fits"]]
     fitting += [p["compiled"] for p in [default, *front]]
-    xs = [math.log10(r["share"]) for r in fitting]
+    xs = [math.log10(r["logic"]) for r in fitting]
     ys = [math.log10(ms(r)) for r in fitting]
 
     def at(r):
-        x = (math.log10(r["share"]) - min(xs)) / ((max(xs) - min(xs)) or 1)
+        x = (math.log10(r["logic"]) - min(xs)) / ((max(xs) - min(xs)) or 1)
         y = (math.log10(ms(r)) - min(ys)) / ((max(ys) - min(ys)) or 1)
         return (left + x * (width - left - 20),
                 height - bottom - y * (height - bottom - 20))
@@ -505,7 +508,7 @@ def picture(package, known, default, front):
     out += [word(left, end, f"{100 * 10 ** min(xs):.1f} %"),
             word(width - 60, end, f"{100 * 10 ** max(xs):.1f} %"),
             word(width // 2 - 90, height - 8,
-                 "largest share of LUT, FF, DSP"),
+                 "mean share of LUT and DSP"),
             word(6, height - bottom, f"{10 ** min(ys):.3g} ms"),
             word(6, 24, f"{10 ** max(ys):.3g} ms"),
             word(width - 330, 24, "grey: estimated; blue: front, simulated; "
@@ -525,6 +528,7 @@ def write_build(args, design):
              args.target, "-q", args.q]
     words += ["--factors", factors] if factors != "-" else []
     words += ["--chunk", chunk] if chunk != "-" else []
+    words += ["--kv", args.kv] if args.kv else []
     if subprocess.run(words).returncode:
         raise Error("explore: error: the build was not written")
 

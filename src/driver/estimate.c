@@ -49,7 +49,8 @@ static bool run_shared(StEstimator *e, StDiag *diag) {
 }
 
 StEstimator *st_estimator_open(const char *package, const char *target,
-                               const char *quantisation, StDiag *diag) {
+                               const char *quantisation, const char *kv,
+                               StDiag *diag) {
   StPackage *p = st_package_open(package, diag);
   if (!p)
     return NULL;
@@ -57,6 +58,7 @@ StEstimator *st_estimator_open(const char *package, const char *target,
   e->package = p;
   st_str_init(&e->text);
   if (st_scheme_parse(quantisation, &e->scheme, diag) &&
+      st_kv_parse(kv, &e->scheme, &e->kv, diag) &&
       st_kv_parse(NULL, &e->scheme, &e->kv, diag) &&
       (e->target = st_target_load(p->arena, target, diag)) &&
       run_shared(e, diag))
@@ -124,6 +126,9 @@ static bool simulate(const StEstimator *e, const StModule *m, const Step *step,
 
 /* ---- resources ---------------------------------------------------------- */
 
+/* Of the budget; the control of FIFOs, and small ones, take the rest. */
+static const double without_fifos = 0.95;
+
 static bool is_within(StCost need, StCost have) {
   return need.lut <= have.lut && need.ff <= have.ff && need.dsp <= have.dsp &&
          need.bram36 <= have.bram36 && need.uram <= have.uram;
@@ -134,8 +139,11 @@ static void tally_ops(const StEstimator *e, const StModule *m,
   for (int i = 0; i < m->op.n; i++)
     r->used = st_cost_add(r->used,
                           st_target_op_cost(e->target, m, m->op.at[i]));
-  r->fits = is_within(r->used, st_cost_scale(e->target->device,
-                                             e->target->budget));
+  StCost have = st_cost_scale(e->target->device, e->target->budget);
+  have.lut *= without_fifos;
+  have.ff *= without_fifos;
+  have.bram36 *= without_fifos;
+  r->fits = is_within(r->used, have);
 }
 
 static void tally_all(const StEstimator *e, const StModule *m,

@@ -12,8 +12,9 @@ typedef struct {
 } StWorkload;
 
 typedef struct {
-  /* Estimated: what kernels, converters and movers take within the device's
-   * budget, of block RAM too. Compiled: all, of every die. */
+  /* Estimated: what kernels, converters and movers take leaves 5 % of the
+   * device's budget of LUTs, FFs and block RAM. Compiled: all is within the
+   * budgets of all dies. */
   bool fits;
   const char *lacks; /* compiled: a resource that is short; NULL: none */
   double cycles;          /* of the workload; each step at its middle context */
@@ -24,10 +25,11 @@ typedef struct {
 
 typedef struct StEstimator StEstimator;
 
-/* Reads the package and runs the passes that all designs share. NULL after
- * errors. */
+/* Reads the package and runs the passes that all designs share; target,
+ * quantisation and kv as in StCompileOptions. NULL after errors. */
 StEstimator *st_estimator_open(const char *package, const char *target,
-                               const char *quantisation, StDiag *diag);
+                               const char *quantisation, const char *kv,
+                               StDiag *diag);
 void st_estimator_close(StEstimator *e); /* NULL is fine */
 
 const StTarget *st_estimator_target(const StEstimator *e);

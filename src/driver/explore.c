@@ -94,12 +94,13 @@ static bool set_workload(const StEstimator *e, const char *prompt,
 
 int st_command_estimate(int argc, char **argv) {
   const char *package, *target = "u55c", *scheme = "f32", *factors = NULL;
-  const char *chunk = NULL, *prompt = NULL, *tokens = NULL;
+  const char *kv = NULL, *chunk = NULL, *prompt = NULL, *tokens = NULL;
   bool compiled = false, lines = false;
   int n;
   const StOption options[] = {
       {"-t", &target, NULL, "target (default u55c)", "TARGET"},
       {"-q", &scheme, NULL, "quantisation (default f32)", "Q"},
+      {"--kv", &kv, NULL, "caches, as of compile", "KV"},
       {"--factors", &factors, NULL, "as of compile", "W,C,R"},
       {"--chunk", &chunk, NULL, "as of compile", "T"},
       {"--prompt", &prompt, NULL,
@@ -119,7 +120,7 @@ int st_command_estimate(int argc, char **argv) {
   if (used)
     return used == 1 ? 0 : used;
   StDiag *diag = st_diag_new(stderr);
-  StEstimator *e = st_estimator_open(package, target, scheme, diag);
+  StEstimator *e = st_estimator_open(package, target, scheme, kv, diag);
   StWorkload w;
   StDesign d = {0};
   StDesignResult r;

@@ -50,6 +50,13 @@ def test_default_workload(stories, command):
     assert r["decode"] == 0 and r["cycles"] == r["prefill"]
 
 
+def test_caches(stories, command):
+    """Caches of f32 move more than those of int8."""
+    x, y = (json.loads(command("estimate", stories[1], "-q", "w4a8:16", "--kv",
+                               kv).stdout) for kv in ("f32", "int8"))
+    assert x["used"] != y["used"]
+
+
 def test_compile_with_factors(stories, command, tmp_path):
     build = tmp_path / "build"
     command("compile", stories[1], "-o", build, "--factors", "4,4,4",

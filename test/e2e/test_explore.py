@@ -45,7 +45,7 @@ def explored(stories, work):
 
 def test_front(explored):
     got = front(explored[0])
-    points = [(p["compiled"]["cycles"], p["compiled"]["share"])
+    points = [(p["compiled"]["cycles"], p["compiled"]["logic"])
               for p in got["front"]]
     assert points == sorted(points)
     assert all(a[1] > b[1] for a, b in zip(points, points[1:]))
@@ -109,7 +109,7 @@ def test_seed_decides():
 def test_neighbours_of_the_compilers_own():
     """Its factors are those that the compiler found."""
     known = {0: ({**dict.fromkeys(explore.FACTORS, 0.0), "chunk": 8},
-                 {"cycles": 1, "share": 0.1, "fits": True,
+                 {"cycles": 1, "logic": 0.1, "fits": True,
                   "factors": [1.0, 1e3, 2.0]})}
     steps = [explore.steps_of(d) for d in
              explore.proposals(0, 1, known, [8])]
@@ -120,7 +120,7 @@ def test_neighbours_of_the_compilers_own():
 
 def test_front_of():
     result = lambda cycles, share, fits=True: {
-        "cycles": cycles, "share": share, "fits": fits}
+        "cycles": cycles, "logic": share, "fits": fits}
     known = {0: ({}, result(5, 0.5)), 1: ({}, result(4, 0.6)),
              2: ({}, result(5, 0.7)), 3: ({}, result(1, 0.1, False)),
              4: ({}, result(9, 0.5)), 5: ({}, result(9, 0.2))}
