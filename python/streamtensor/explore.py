@@ -23,7 +23,7 @@ from .session import Error
 
 GENERATION = 48  # trials that are proposed from the same results
 STALE = 300      # seconds after which a trial of another machine is given up
-STEPS = 24       # factors: 0.5, 0.5 * 2 ** (1/4), ..., 32
+STEPS = 28       # factors: 0.25, 0.25 * 2 ** (1/4), ..., 32
 FACTORS = ("weights", "products", "rows")
 RESOURCES = ("lut", "ff", "dsp", "bram36", "uram")
 LOGIC = ("lut", "dsp")  # products can be made of either
@@ -124,7 +124,7 @@ class Estimator:
 
 
 def factor(step):
-    return round(0.5 * 2 ** (step / 4), 4)
+    return round(0.25 * 2 ** (step / 4), 4)
 
 
 def chunks(most):
@@ -141,7 +141,7 @@ def key_of(design):
 
 
 def steps_of(design):
-    return [min(max(round(4 * math.log2(design[f] / 0.5)), 0), STEPS)
+    return [min(max(round(4 * math.log2(design[f] / 0.25)), 0), STEPS)
             for f in FACTORS]
 
 

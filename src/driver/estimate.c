@@ -19,7 +19,7 @@ struct StEstimator {
   StPackage *package;
   const StTarget *target;
   StScheme scheme;
-  StKv kv; /* as compile without --kv */
+  StKv kv;
   StStr text; /* of the module after the shared passes */
   const char *rest[32]; /* passes */
   int nrest;
@@ -59,7 +59,6 @@ StEstimator *st_estimator_open(const char *package, const char *target,
   st_str_init(&e->text);
   if (st_scheme_parse(quantisation, &e->scheme, diag) &&
       st_kv_parse(kv, &e->scheme, &e->kv, diag) &&
-      st_kv_parse(NULL, &e->scheme, &e->kv, diag) &&
       (e->target = st_target_load(p->arena, target, diag)) &&
       run_shared(e, diag))
     return e;

@@ -113,8 +113,8 @@ def test_neighbours_of_the_compilers_own():
                   "factors": [1.0, 1e3, 2.0]})}
     steps = [explore.steps_of(d) for d in
              explore.proposals(0, 1, known, [8])]
-    near = [s for s in steps if abs(s[0] - 4) <= 6 and s[1] >= 18 and
-            abs(s[2] - 8) <= 6]
+    near = [s for s in steps if abs(s[0] - 8) <= 6 and s[1] >= 22 and
+            abs(s[2] - 12) <= 6]
     assert len(near) > explore.GENERATION // 2
 
 
