@@ -425,6 +425,10 @@ def verify(args, study, estimator, known):
                        "estimated": known[n][1],
                        "compiled": compiled(study, estimator, known[n][0])}
     default = entry(0)
+    if default["compiled"]["factors"] != default["estimated"]["factors"]:
+        own = {**dict(zip(FACTORS, default["compiled"]["factors"])),
+               "chunk": default["design"]["chunk"]}
+        default["estimated"] = estimator.ask(own, "estimated")
     for n, _, result in front_of(known):
         if len(points) == args.verify or tried == 3 * args.verify:
             break
