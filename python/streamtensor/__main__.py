@@ -48,9 +48,13 @@ def _calibration(args):
         if given:
             raise ExportError("--group and --tune go with --calibrate")
         return None
+    if ".py:" in args.model:
+        raise ExportError("--calibrate is for language models")
     if args.config_only:
         raise ExportError("--calibrate needs the weights; leave out "
                           "--config-only")
+    if args.calibrate != "self" and not os.path.isfile(args.calibrate):
+        raise ExportError(f"--calibrate: there is no file {args.calibrate}")
     if not 16 <= given.get("group", 16) <= 1024:
         raise ExportError("--group is from 16 to 1024")
     if given.get("steps", 0) < 0:
@@ -86,16 +90,14 @@ def export(argv):
         os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
         os.environ.setdefault("TQDM_DISABLE", "1")
     from .errors import ExportError
-    from . import export as exporter
-    from . import package
     try:
+        calibration = _calibration(args)
+        from . import export as exporter
+        from . import package
         package.check_output(args.output)
         if args.random_weights is not None and not args.config_only:
             raise ExportError("--random-weights goes with --config-only")
-        calibration = _calibration(args)
         if ".py:" in args.model:
-            if calibration:
-                raise ExportError("--calibrate is for language models")
             exporter.export_module(args.model, args.output)
         else:
             exporter.export_causal_lm(args.model, args.output, args.chunk,

@@ -434,6 +434,16 @@ def test_export(stories, modules, tmp_path):
         ([stories[0], "--ctx", "5000"], "maximum of 512"),
         ([stories[0], "--chunk", "0"], "at least 1"),
         ([stories[0], "--random-weights", "1"], "--config-only"),
+        ([stories[0], "--tune", "1"], "--group and --tune go with"),
+        ([stories[0], "--calibrate", "self", "--config-only"],
+         "--calibrate needs the weights"),
+        ([stories[0], "--calibrate", tmp_path / "none"], "there is no file"),
+        ([stories[0], "--calibrate", "self", "--group", "8"],
+         "--group is from 16 to 1024"),
+        ([stories[0], "--calibrate", "self", "--tune", "-1"],
+         "--tune is at least 0"),
+        ([f"{modules}:linear", "--calibrate", "self"],
+         "--calibrate is for language models"),
     ]:
         assert words in refused("export", *args, *out), args
     assert not os.listdir(tmp_path)
