@@ -14,10 +14,11 @@
  * ----------------------------------------------------------------- */
 
 /* With the last, nothing is wider than one element. */
-static const StAttempt attempts[] = {{1, 0.97},   {1, 0.9},   {1, 0.8},
-                                     {1.15, 0.9}, {1.3, 0.9}, {1.3, 0.8},
-                                     {2, 0.85},   {4, 0.85},  {16, 0.85},
-                                     {1e12, 0.85}};
+static const StAttempt attempts[] = {
+    {1, 1, 0.97},    {1, 1, 0.88},   {1, 0.94, 0.9}, {1, 0.87, 0.85},
+    {1, 0.75, 0.8},  {2, 1, 0.85},   {4, 1, 0.85},   {16, 1, 0.85},
+    {1e12, 1, 0.85},
+};
 
 const StAttempt *st_build_attempt(int number) {
   int n = (int)(sizeof attempts / sizeof *attempts);
@@ -26,9 +27,9 @@ const StAttempt *st_build_attempt(int number) {
 
 int st_build_next(int number, const char *resource) {
   bool memory = !strcmp(resource, "BRAM36") || !strcmp(resource, "URAM");
-  double slack = attempts[number].slack;
-  for (number++; !memory && st_build_attempt(number); number++)
-    if (attempts[number].slack > slack)
+  const StAttempt *x = &attempts[number], *y;
+  for (number++; !memory && (y = st_build_attempt(number)); number++)
+    if (y->slack > x->slack || y->kernels < x->kernels)
       break;
   return number;
 }
@@ -184,6 +185,7 @@ static StModule *compile_once(const StPackage *p, const StTarget *t,
   extras->quantised = (StQuantised){0};
   StPassContext ctx = {.target = t,
                        .slack = attempt->slack,
+                       .kernels = attempt->kernels,
                        .memory = attempt->memory,
                        .factor = {factor[0], factor[1], factor[2]},
                        .scheme = s.scheme,

@@ -44,11 +44,11 @@ bool st_design_parse(const char *factors, const char *chunk, StDesign *d,
 /* False after an error: the chunk is larger than the package's. */
 bool st_design_check(const StDesign *d, const StPackage *p, StDiag *diag);
 
-/* The first design that fits is taken of those of several attempts: with more
- * time for all ops (not if factors are given), and FIFOs in less of the memory
- * within the budget, so that dies can be filled. */
+/* The first design that fits is taken of those of several attempts: FIFOs in
+ * less of the memory within the budget and kernels in less of all, so that dies
+ * can be filled, then more time for all ops (not if factors are given). */
 typedef struct {
-  double slack, memory; /* as in StPassContext */
+  double slack, kernels, memory; /* as in StPassContext */
 } StAttempt;
 
 /* NULL after the last. */

@@ -163,6 +163,7 @@ static StModule *make(const StEstimator *e, const StDesign *d,
     return NULL;
   StPassContext ctx = context_of(e, diag);
   ctx.slack = attempt->slack;
+  ctx.kernels = attempt->kernels;
   ctx.memory = attempt->memory;
   ctx.chosen = chosen;
   memcpy(ctx.factor, d->factor, sizeof ctx.factor);

@@ -20,7 +20,8 @@ typedef struct {
   const StTarget *target; /* NULL before a target is needed */
   int lanes;    /* elements of every vector; 0: what `tile` finds best */
   double slack; /* factor on the time that `tile` gives to ops; 0: 1 */
-  double memory; /* of the memory within the budget, for FIFOs; 0: all */
+  double kernels; /* of what kernels may have within the budget; 0: all */
+  double memory;  /* of the memory within the budget, for FIFOs; 0: all */
   double factor[3]; /* on the times of products with parameters, of other
                        products, of rows; 0: what `tile` finds best */
   double *chosen;      /* [3] gets the factors that `tile` took; NULL: not

@@ -351,11 +351,16 @@ static StOp *most_products(const StTile *t) {
   return best;
 }
 
+static double kernels_part(const StTile *t) {
+  return t->ctx->kernels > 0 ? t->ctx->kernels : 1;
+}
+
 /* Products of integers are made of LUTs where multipliers do not suffice. */
 static StCost soften(const StTile *t) {
   const StTarget *g = t->ctx->target;
   StCost sum = sum_cost(t);
-  double over = sum.dsp - multipliers_share * g->budget * g->device.dsp;
+  double over =
+      sum.dsp - multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
   while (over > 0 && g->dot.product.dsp > 0) {
     StOp *op = most_products(t);
     if (!op)
@@ -372,7 +377,7 @@ static StCost soften(const StTile *t) {
 static bool fits(const StTile *t) {
   const StTarget *g = t->ctx->target;
   StCost sum = soften(t);
-  double share = kernels_share * g->budget;
+  double share = kernels_share * kernels_part(t) * g->budget;
   return sum.lut <= share * g->device.lut && sum.ff <= share * g->device.ff &&
          sum.dsp <= g->budget * g->device.dsp &&
          sum.bram36 <= share * g->device.bram36;
