@@ -9,11 +9,10 @@
  *                                    } : ...
  *
  * A load alone has one channel. Those that make up the traffic of parameters
- * are taken out, in the order of the ops, which is the order in which their
- * data is consumed: what one layer reads is a period that comes again for each
- * layer, what is read once follows. Loads of one product (codes and scales)
- * share their frames, and a small one comes along with a large one.
- * The rest is dealt to the channels that are left, as many as its time needs.
+ * are taken out, with the small ones that are used together with them; what one
+ * layer reads is a period that comes again for each layer, what is read once
+ * follows. Which comes when is decided in bundle_program.c. What is left is
+ * dealt to the channels that are left, as many as its time needs.
  * If channels of their own are no slower the loads stay as they are. */
 #include "pass/pass.h"
 

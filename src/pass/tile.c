@@ -20,6 +20,9 @@
 
 #include "analysis/port.h"
 
+/* Elements of a row of the context that are moved at once, at least. */
+enum { ROW = 64 };
+
 /* Share of a target's budget that the kernels may take; the rest is for
  * buffers and movers. */
 static const double kernels_share = 0.85;
@@ -78,15 +81,30 @@ static int inside_context(const StOp *op, const int *dims, int n) {
   return first;
 }
 
+/* Moves the dim that a user walks inside the context behind it. */
+static void follow_turns(const StTile *t, const StOp *op, int *dims, int n) {
+  int inner = op->nresults ? t->flow[op->result[0]->id].inner : -1;
+  int dim = inner < 0 ? -1 : st_affine_single(&op->u.nest.out[0].map[inner]);
+  int last = inside_context(op, dims, n);
+  for (int i = 0; dim >= 0 && i + 1 < last; i++)
+    if (dims[i] == dim) {
+      dims[i] = dims[i + 1];
+      dims[i + 1] = dim;
+    }
+}
+
 static void plan_natural(const StTile *t, const StOp *op, StTilePlan *p) {
   int *dims = ST_NEW_N(t->scratch, int, op->u.nest.ndims + 1), n = 0;
   const int *order = memory_order(t, op);
   natural_dims(op, order, dims, &n, true);
   int parallel = n;
   natural_dims(op, order, dims, &n, false);
+  follow_turns(t, op, dims, parallel);
   int first = inside_context(op, dims, parallel);
-  st_tile_take_lanes(t, op, p, dims + first, parallel - first,
-                     st_tile_want_lanes(t, op, NULL));
+  int64_t want = st_tile_want_lanes(t, op, NULL);
+  if (first > 0 && !t->ctx->lanes && want < ROW) /* who uses it is as wide */
+    want = ROW;
+  st_tile_take_lanes(t, op, p, dims + first, parallel - first, want);
   for (int i = 0; i < n; i++)
     st_tile_whole_loop(t, op, p, dims[i]);
 }

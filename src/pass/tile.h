@@ -9,6 +9,7 @@
 typedef struct {
   const StItensor *order; /* NULL: its producer has no schedule yet */
   int want; /* data dim that its users want outermost; -1: none */
+  int inner; /* data dim that a user walks inside the context; -1: none */
   int slow; /* data dim along which it comes bit by bit while a contraction
                works; -1: all of it in a burst, after a barrier */
   int level;   /* barriers (whole rows that had to be there) before it */
@@ -77,7 +78,10 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
 
 /* ---- budgets (tile_budget.c) -------------------------------------------------- */
 
-/* Sets `want` of every value, from its users. */
+/* Batch dim that the contraction walks inside the context, so that sums take
+ * turns; -1: none. */
+int st_tile_turns(const StOp *op, const StContraction *c);
+/* Sets `want` and `inner` of every value, from its users. */
 void st_tile_find_wants(StTile *t);
 /* Sets level from a schedule of all ops: lanes do not change it. */
 void st_tile_set_levels(StTile *t);

@@ -60,15 +60,21 @@ static int wish(const StTile *t, const StOp *op) {
 
 void st_tile_find_wants(StTile *t) {
   for (int i = 0; i < t->m->next_value; i++)
-    t->flow[i].want = t->flow[i].slow = -1;
+    t->flow[i].want = t->flow[i].slow = t->flow[i].inner = -1;
   for (int i = t->m->op.n; i-- > 0;) {
     const StOp *op = t->m->op.at[i];
+    StContraction c;
     int dim = op->kind == ST_OP_GENERIC ? wish(t, op) : -1;
     for (int k = 0; dim >= 0 && k < op->noperands; k++) {
       StTileFlow *f = &t->flow[op->operand[k]->id];
       if (is_computed(op->operand[k]) && f->want < 0)
         f->want = data_dim(op, k, dim);
     }
+    dim = op->kind == ST_OP_GENERIC && st_tile_find_contraction(t, op, &c)
+              ? st_tile_turns(op, &c)
+              : -1;
+    if (dim >= 0)
+      t->flow[op->operand[c.f]->id].inner = data_dim(op, c.f, dim);
   }
 }
 

@@ -180,6 +180,12 @@ static int rows_before_tokens(const StOp *op, const StContraction *c) {
   return n;
 }
 
+int st_tile_turns(const StOp *op, const StContraction *c) {
+  bool context = has_context(op, c->k, c->nk) || has_context(op, c->n, c->nn);
+  bool turns = context && c->nb > 1 && !rows_before_tokens(op, c);
+  return turns ? c->b[c->nb - 1] : -1;
+}
+
 static void plan_loops(const StTile *t, const StOp *op,
                        const StContraction *c, StTilePlan *p) {
   int slow = st_tile_slow_dim(t, op), want = wanted_dim(t, op);
