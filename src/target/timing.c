@@ -5,6 +5,7 @@
 
 #include "analysis/port.h"
 #include "ir/itensor.h"
+#include "target/dies.h"
 
 /* a >= 1; b may be as large as INT64_MAX. */
 static int64_t ceil_div(int64_t a, int64_t b) { return (a - 1) / b + 1; }
@@ -134,15 +135,11 @@ bool st_timing_bundle_fits(const StTarget *t, const StOp *op) {
   double a_beat = (double)b->channels * (double)st_target_channel_bits(t);
   for (int i = 0; i < op->nresults; i++) {
     const StBundlePart *x = &b->part[i];
-    int64_t at = x->first * x->slots;
     double bits = 0; /* of the first frame of part i */
-    for (int k = 0; k < op->nresults; k++) {
-      const StBundlePart *y = &b->part[k];
-      if (y->base == x->base && y->first * y->slots <= at &&
-          at < y->last * y->slots)
-        bits += (double)y->per_frame *
+    for (int k = 0; k < op->nresults; k++)
+      if (st_dies_meet(b, i, k))
+        bits += (double)b->part[k].per_frame *
                 (double)st_type_token_bits(&op->result[k]->type);
-    }
     if (bits > (double)x->slots * a_beat)
       return false;
   }
