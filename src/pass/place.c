@@ -156,37 +156,14 @@ static void set_dies(const Placer *p, const int *die) {
   }
 }
 
-/* The kernel of a die with most products in multipliers; NULL: none. */
-static StOp *most_products(const StModule *m, int die) {
-  StOp *best = NULL;
-  int64_t most = 0;
-  for (int i = 0; i < m->op.n; i++) {
-    StOp *op = m->op.at[i];
-    if (op->kind != ST_OP_KERNEL || op->die != die)
-      continue;
-    int64_t n = st_target_dot_lanes(op) - op->u.nest.soft;
-    if (n > most) {
-      most = n;
-      best = op;
-    }
-  }
-  return best;
-}
-
 static void make_soft(StModule *m, const StTarget *t) {
   StArena *scratch = st_arena_new();
   StCost *use = ST_NEW_N(scratch, StCost, t->dies);
   double *wires = ST_NEW_N(scratch, double, t->dies);
   st_dies_use(m, t, use, wires);
-  for (int d = 0; d < t->dies; d++) {
-    double over = use[d].dsp - t->budget * t->die[d].dsp;
-    for (StOp *op; over > 0 && (op = most_products(m, d));) {
-      double left = (double)(st_target_dot_lanes(op) - op->u.nest.soft);
-      double n = fmin(ceil(over / t->dot.product.dsp), left);
-      op->u.nest.soft += (int64_t)n;
-      over -= n * t->dot.product.dsp;
-    }
-  }
+  for (int d = 0; d < t->dies; d++)
+    st_target_soften(t, m, ST_OP_KERNEL, d,
+                     use[d].dsp - t->budget * t->die[d].dsp);
   st_arena_free(scratch);
 }
 
@@ -215,8 +192,7 @@ bool st_pass_place(StModule *m, const StPassContext *ctx) {
   p.graph.target = ctx->target;
   make_graph(&p);
   set_dies(&p, choose(&p.graph));
-  if (ctx->target->dot.product.dsp > 0)
-    make_soft(m, ctx->target);
+  make_soft(m, ctx->target);
   st_arena_free(p.graph.arena);
   return true;
 }

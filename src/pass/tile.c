@@ -352,23 +352,6 @@ static StCost sum_cost(const StTile *t) {
   return sum;
 }
 
-/* The op with the most products that are not soft yet; NULL: none. */
-static StOp *most_products(const StTile *t) {
-  StOp *best = NULL;
-  int64_t most = 0;
-  for (int i = 0; i < t->m->op.n; i++) {
-    StOp *op = t->m->op.at[i];
-    if (op->kind != ST_OP_GENERIC)
-      continue;
-    int64_t n = st_target_dot_lanes(op) - op->u.nest.soft;
-    if (n > most) {
-      most = n;
-      best = op;
-    }
-  }
-  return best;
-}
-
 static double kernels_part(const StTile *t) {
   return t->ctx->kernels > 0 ? t->ctx->kernels : 1;
 }
@@ -376,19 +359,9 @@ static double kernels_part(const StTile *t) {
 /* Products of integers are made of LUTs where multipliers do not suffice. */
 static StCost soften(const StTile *t) {
   const StTarget *g = t->ctx->target;
-  StCost sum = sum_cost(t);
-  double over =
-      sum.dsp - multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
-  while (over > 0 && g->dot.product.dsp > 0) {
-    StOp *op = most_products(t);
-    if (!op)
-      break;
-    double need = ceil(over / g->dot.product.dsp);
-    double left = (double)(st_target_dot_lanes(op) - op->u.nest.soft);
-    double n = fmin(need, left);
-    op->u.nest.soft += (int64_t)n;
-    over -= n * g->dot.product.dsp;
-  }
+  double have =
+      multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
+  st_target_soften(g, t->m, ST_OP_GENERIC, -1, sum_cost(t).dsp - have);
   return sum_cost(t);
 }
 

@@ -272,6 +272,34 @@ int64_t st_target_dot_lanes(const StOp *op) {
   return 0;
 }
 
+/* The op with most products in multipliers; NULL: none. */
+static StOp *most_products(const StModule *m, StOpKind kind, int die) {
+  StOp *best = NULL;
+  int64_t most = 0;
+  for (int i = 0; i < m->op.n; i++) {
+    StOp *op = m->op.at[i];
+    if (op->kind != kind || (die >= 0 && op->die != die))
+      continue;
+    int64_t n = st_target_dot_lanes(op) - op->u.nest.soft;
+    if (n > most) {
+      most = n;
+      best = op;
+    }
+  }
+  return best;
+}
+
+void st_target_soften(const StTarget *t, StModule *m, StOpKind kind, int die,
+                      double over) {
+  double each = t->dot.product.dsp;
+  for (StOp *op; each > 0 && over > 0 && (op = most_products(m, kind, die));) {
+    double left = (double)(st_target_dot_lanes(op) - op->u.nest.soft);
+    double n = fmin(ceil(over / each), left);
+    op->u.nest.soft += (int64_t)n;
+    over -= n * each;
+  }
+}
+
 /* Copies of an expression: one for each position of the lanes it depends on. */
 static double count_copies(const StNest *nest, const bool *depends) {
   double n = 1;

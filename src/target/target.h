@@ -152,6 +152,11 @@ StCost st_target_nest_cost(const StTarget *t, const StModule *m,
 /* Lanes whose products are summed as those of integers of at most 8 bits;
  * 0: op makes no such sums. */
 int64_t st_target_dot_lanes(const StOp *op);
+/* Makes integer products of ops of a kind on a die (-1: any) of LUTs, first
+ * those of the op that has most in multipliers, until `over` multipliers are
+ * saved or none is left. */
+void st_target_soften(const StTarget *t, StModule *m, StOpKind kind, int die,
+                      double over);
 
 int st_target_fifo_latency(const StTarget *t, StMemory mem);
 /* What a FIFO of `depth` tokens of `bits` is best made of. */
