@@ -1,66 +1,81 @@
-/* The library and the program around a design, put into the object by the
- * assembler, which looks for them in the include path. */
+/* The library and the program around a design. */
 #include "emit/rtl/files.h"
 
-#define SV(dir, name)                                                          \
-  X(name, "../rtl/" #dir "/" #name ".sv", "lib/" #name ".sv")
+#define SV(X, dir, name)                                                       \
+  X(rtl_##name, "../rtl/" #dir "/" #name ".sv", "lib/" #name ".sv")
 
-#define LIBRARY                                                                \
-  SV(flow, st_accum)                                                           \
-  SV(flow, st_address) SV(flow, st_fifo) SV(flow, st_flow) SV(                 \
-      flow, st_fork) SV(flow, st_frames) SV(flow, st_gather) SV(flow, st_hold) \
-      SV(flow, st_issue) SV(flow, st_load) SV(flow, st_loops) SV(              \
-          flow, st_ram) SV(flow, st_ring) SV(flow, st_srl) SV(flow, st_store)  \
-          SV(flow, st_used) SV(flow, st_valid) SV(flow, st_way) SV(            \
-              flow, st_window) SV(num, st_circular) SV(num, st_combine)        \
-              SV(num, st_cubic) SV(num, st_delay) SV(num, st_dot) SV(          \
-                  num, st_exp) SV(num, st_exp2_fix) SV(num, st_fadd)           \
-                  SV(num, st_fcmp) SV(num, st_fdiv) SV(num, st_fextreme) SV(   \
-                      num, st_fmul) SV(num, st_fodd) SV(num, st_fpow)          \
-                      SV(num, st_frint) SV(num, st_fround16) SV(               \
-                          num, st_fsign) SV(num, st_fsqrt) SV(num, st_ftoi)    \
-                          SV(num, st_fwiden16) SV(num, st_idiv) SV(            \
-                              num, st_imul) SV(num, st_itof) SV(num, st_log)   \
-                              SV(num, st_log2_fix) SV(num, st_num)             \
-                                  SV(num, st_rsqrt) SV(num, st_tree)           \
-                                      SV(rom, st_const) SV(rom, st_rom_cos)    \
-                                          SV(rom,                              \
-                                             st_rom_erf) SV(rom, st_rom_exp2)  \
-                                              SV(rom, st_rom_log2)             \
-                                                  SV(rom, st_rom_rsqrt)        \
-                                                      SV(rom, st_rom_sin)      \
-                                                          SV(rom, st_rom_tanh)
+#define LIBRARY(X)                                                             \
+  SV(X, flow, st_accum)                                                        \
+  SV(X, flow, st_address)                                                      \
+  SV(X, flow, st_fifo)                                                         \
+  SV(X, flow, st_flow)                                                         \
+  SV(X, flow, st_fork)                                                         \
+  SV(X, flow, st_frames)                                                       \
+  SV(X, flow, st_gather)                                                       \
+  SV(X, flow, st_hold)                                                         \
+  SV(X, flow, st_issue)                                                        \
+  SV(X, flow, st_load)                                                         \
+  SV(X, flow, st_loops)                                                        \
+  SV(X, flow, st_ram)                                                          \
+  SV(X, flow, st_ring)                                                         \
+  SV(X, flow, st_srl)                                                          \
+  SV(X, flow, st_store)                                                        \
+  SV(X, flow, st_used)                                                         \
+  SV(X, flow, st_valid)                                                        \
+  SV(X, flow, st_way)                                                          \
+  SV(X, flow, st_window)                                                       \
+  SV(X, num, st_circular)                                                      \
+  SV(X, num, st_combine)                                                       \
+  SV(X, num, st_cubic)                                                         \
+  SV(X, num, st_delay)                                                         \
+  SV(X, num, st_dot)                                                           \
+  SV(X, num, st_exp)                                                           \
+  SV(X, num, st_exp2_fix)                                                      \
+  SV(X, num, st_fadd)                                                          \
+  SV(X, num, st_fcmp)                                                          \
+  SV(X, num, st_fdiv)                                                          \
+  SV(X, num, st_fextreme)                                                      \
+  SV(X, num, st_fmul)                                                          \
+  SV(X, num, st_fodd)                                                          \
+  SV(X, num, st_fpow)                                                          \
+  SV(X, num, st_frint)                                                         \
+  SV(X, num, st_fround16)                                                      \
+  SV(X, num, st_fsign)                                                         \
+  SV(X, num, st_fsqrt)                                                         \
+  SV(X, num, st_ftoi)                                                          \
+  SV(X, num, st_fwiden16)                                                      \
+  SV(X, num, st_idiv)                                                          \
+  SV(X, num, st_imul)                                                          \
+  SV(X, num, st_itof)                                                          \
+  SV(X, num, st_log)                                                           \
+  SV(X, num, st_log2_fix)                                                      \
+  SV(X, num, st_num)                                                           \
+  SV(X, num, st_rsqrt)                                                         \
+  SV(X, num, st_tree)                                                          \
+  SV(X, rom, st_const)                                                         \
+  SV(X, rom, st_rom_cos)                                                       \
+  SV(X, rom, st_rom_erf)                                                       \
+  SV(X, rom, st_rom_exp2)                                                      \
+  SV(X, rom, st_rom_log2)                                                      \
+  SV(X, rom, st_rom_rsqrt)                                                     \
+  SV(X, rom, st_rom_sin)                                                       \
+  SV(X, rom, st_rom_tanh)
 
-#define ASSETS                                                                 \
-  LIBRARY                                                                      \
-  X(makefile, "emit/rtl/files/Makefile", "Makefile")                           \
-  X(main_cpp, "emit/rtl/files/main.cpp", "sim/main.cpp")                       \
-  X(ports_h, "emit/rtl/files/ports.h", "sim/ports.h")                          \
-  X(design_h, "emit/hls/files/design.h", "sim/design.h")                       \
-  X(image_cpp, "emit/hls/files/image.cpp", "sim/image.cpp")                    \
-  X(image_h, "emit/hls/files/image.h", "sim/image.h")                          \
-  X(serve_cpp, "emit/hls/files/serve.cpp", "sim/serve.cpp")                    \
-  X(serve_h, "emit/hls/files/serve.h", "sim/serve.h")
+#define ASSETS(X)                                                              \
+  LIBRARY(X)                                                                   \
+  X(rtl_makefile, "emit/rtl/files/Makefile", "Makefile")                       \
+  X(rtl_main_cpp, "emit/rtl/files/main.cpp", "sim/main.cpp")                   \
+  X(rtl_ports_h, "emit/rtl/files/ports.h", "sim/ports.h")                      \
+  X(rtl_design_h, "emit/hls/files/design.h", "sim/design.h")                   \
+  X(rtl_image_cpp, "emit/hls/files/image.cpp", "sim/image.cpp")                \
+  X(rtl_image_h, "emit/hls/files/image.h", "sim/image.h")                      \
+  X(rtl_serve_cpp, "emit/hls/files/serve.cpp", "sim/serve.cpp")                \
+  X(rtl_serve_h, "emit/hls/files/serve.h", "sim/serve.h")
 
-#define X(id, path, name)                                                      \
-  extern const char st_rtl_file_##id[] __attribute__((visibility("hidden")));  \
-  extern const char st_rtl_file_##id##_end[]                                   \
-      __attribute__((visibility("hidden")));                                   \
-  __asm__(".section .rodata\n"                                                 \
-          ".globl st_rtl_file_" #id ", st_rtl_file_" #id "_end\n"              \
-          ".hidden st_rtl_file_" #id ", st_rtl_file_" #id "_end\n"             \
-          "st_rtl_file_" #id ":\n"                                             \
-          ".incbin \"" path "\"\n"                                             \
-          "st_rtl_file_" #id "_end:\n"                                         \
-          ".byte 0\n"                                                          \
-          ".previous\n");
-ASSETS
-#undef X
-
-#define X(id, path, name) {name, st_rtl_file_##id, st_rtl_file_##id##_end},
+ASSETS(ST_ASSET_DECLARE)
 
 const StHlsAsset *st_rtl_assets(int *n) {
-  static const StHlsAsset assets[] = {ASSETS};
+  static const StHlsAsset assets[] = {ASSETS(ST_ASSET_ENTRY)};
   *n = (int)(sizeof assets / sizeof assets[0]);
   return assets;
 }

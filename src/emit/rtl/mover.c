@@ -60,26 +60,39 @@ static void put_gather(StRtlText *x, const StRtlUnit *u, int bits, int at,
                 op->latency, stride, st_rtl_value(x, rows, index));
 }
 
-void st_rtl_load(StRtlPlan *p, StRtlUnit *u) {
-  StRtlText x = st_rtl_text(p, u);
+/* A load or a store: its counters, and the address of the beat's token. */
+static const StHlsPort *put_mover(StRtlText *x, const StRtlUnit *u) {
+  const StRtlPlan *p = x->plan;
   const StOp *op = u->op;
   const StHlsPort *port = port_of(p, op, 0);
+  bool writes = op->kind == ST_OP_STORE;
   int bits = st_rtl_port_bits(port), at = st_rtl_address_bits(p, port);
   StHlsAddress address = st_hls_address(p->layout, op, 0);
   StRtlFrame f =
-      st_rtl_frame(&x, u->process, "", u->process->nloops, u->process->loop);
-  if (op->noperands > 1)
-    st_rtl_in(&x, "in1", st_dtype_bits(op->operand[1]->type.dtype));
-  st_rtl_out(&x, "out0", bits);
-  put_memory_ports(&x, port, "", false);
-  st_rtl_port(&x, "output", 1, "busy");
-  st_rtl_port(&x, "output", 1, "go");
+      st_rtl_frame(x, u->process, "", u->process->nloops, u->process->loop);
+  if (!writes && op->noperands > 1)
+    st_rtl_in(x, "in1", st_dtype_bits(op->operand[1]->type.dtype));
+  if (writes)
+    st_rtl_in(x, "in0", bits);
+  else
+    st_rtl_out(x, "out0", bits);
+  put_memory_ports(x, port, "", writes);
+  st_rtl_port(x, "output", 1, "busy");
+  st_rtl_port(x, "output", 1, "go");
   st_rtl_frame_write(&f, "1'b1");
-  st_str_printf(&x.body, "\n");
-  st_rtl_address(&f, "address", at, st_rtl_value(&x, address.base, at),
+  st_str_printf(&x->body, "\n");
+  st_rtl_address(&f, "address", at, st_rtl_value(x, address.base, at),
                  address.step, "go");
+  return port;
+}
+
+void st_rtl_load(StRtlPlan *p, StRtlUnit *u) {
+  StRtlText x = st_rtl_text(p, u);
+  const StOp *op = u->op;
+  const StHlsPort *port = put_mover(&x, u);
+  int bits = st_rtl_port_bits(port), at = st_rtl_address_bits(p, port);
   if (op->noperands > 1)
-    put_gather(&x, u, bits, at, address.gather);
+    put_gather(&x, u, bits, at, st_hls_address(p->layout, op, 0).gather);
   else
     st_str_printf(&x.body,
                   "  st_load #(.WIDTH(%d), .ADDRESS(%d), .MEMORY(%d), "
@@ -92,30 +105,18 @@ void st_rtl_load(StRtlPlan *p, StRtlUnit *u) {
 
 void st_rtl_store(StRtlPlan *p, StRtlUnit *u) {
   StRtlText x = st_rtl_text(p, u);
-  const StOp *op = u->op;
-  const StHlsPort *port = port_of(p, op, 0);
-  int bits = st_rtl_port_bits(port), at = st_rtl_address_bits(p, port);
-  StHlsAddress address = st_hls_address(p->layout, op, 0);
-  StRtlFrame f =
-      st_rtl_frame(&x, u->process, "", u->process->nloops, u->process->loop);
-  st_rtl_in(&x, "in0", bits);
-  put_memory_ports(&x, port, "", true);
-  st_rtl_port(&x, "output", 1, "busy");
-  st_rtl_port(&x, "output", 1, "go");
+  const StHlsPort *port = put_mover(&x, u);
+  int latency = u->op->latency;
   st_rtl_port(&x, "output", 1, "storing");
-  st_rtl_frame_write(&f, "1'b1");
-  st_str_printf(&x.body, "\n");
-  st_rtl_address(&f, "address", at, st_rtl_value(&x, address.base, at),
-                 address.step, "go");
   st_str_printf(&x.body,
                 "  st_store #(.WIDTH(%d), .ADDRESS(%d)) memory (\n"
                 "      .clk, .rst, .go, .at(address), .d(in0), .write, "
                 ".write_at(at), .data);\n",
-                bits, at);
+                st_rtl_port_bits(port), st_rtl_address_bits(p, port));
   st_str_printf(&x.body,
-                op->latency > 1 ? "  assign storing = busy | |v[%d:1];\n"
-                                : "  assign storing = busy;\n",
-                op->latency - 1);
+                latency > 1 ? "  assign storing = busy | |v[%d:1];\n"
+                            : "  assign storing = busy;\n",
+                latency - 1);
   u->text = st_rtl_finish(&x, u->name, describe(p, u));
 }
 
