@@ -1,6 +1,8 @@
 """StreamTensor: PyTorch models as streaming dataflow accelerators."""
 
-from .session import Error, Session, Step, compile
+from .errors import Error
+from .sampling import Sampler
+from .session import Session, Step, compile
 
-__all__ = ["Error", "Session", "Step", "compile"]
+__all__ = ["Error", "Sampler", "Session", "Step", "compile"]
 __version__ = "0.1.0"

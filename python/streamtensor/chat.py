@@ -6,6 +6,7 @@ import os
 import sys
 import time
 
+from . import sampling
 from .generate import Printer, load_tokenizer
 from .session import Error, Session
 
@@ -13,8 +14,8 @@ from .session import Error, Session
 def parser():
     p = argparse.ArgumentParser(
         prog="streamtensor chat",
-        description="Talk with a chat model on the simulated card, greedily. "
-                    "A line is what you say; the end of the input ends it.")
+        description="Talk with a chat model on the simulated card. A line is "
+                    "what you say; the end of the input ends it.")
     p.add_argument("build", metavar="BUILD")
     p.add_argument("-n", type=int, default=256, metavar="N",
                    help="longest answer in tokens (default 256)")
@@ -22,6 +23,7 @@ def parser():
                    help="instructions for the model")
     p.add_argument("--device", default="sim", metavar="DEVICE",
                    help="sim (default), interp or hls")
+    sampling.add_options(p)
     return p
 
 
@@ -68,7 +70,9 @@ class Template:
 class Conversation:
     """Messages, and how much of their text the device's context holds."""
 
-    def __init__(self, session, tokenizer, template, system=None):
+    def __init__(self, session, tokenizer, template, system=None,
+                 sampler=None):
+        self.sampler = sampler
         self.session, self.tokenizer = session, tokenizer
         self.template = template
         self.first = [{"role": "system", "content": system}] if system else []
@@ -116,7 +120,8 @@ class Conversation:
         prompt_steps = -(-len(ids) // self.session.chunk)
         steps, answer = [], []
         for step in self.session.generate(ids, min(n, room),
-                                          self.session.eos):
+                                          self.session.eos,
+                                          sampler=self.sampler):
             steps.append(step)
             if len(steps) < prompt_steps or step.token in self.session.eos:
                 continue
@@ -163,6 +168,7 @@ def lines():
 def chat(args):
     if args.n < 1:
         raise Error("-n must be at least 1")
+    sampler = sampling.from_options(args)
     template = Template(args.build)
     tokenizer = load_tokenizer(args.build)
     if tokenizer is None:
@@ -171,7 +177,8 @@ def chat(args):
         if session.chunk < 1:
             raise Error(f"{args.build}: error: the build is not a language "
                         "model; use streamtensor run")
-        talk = Conversation(session, tokenizer, template, args.system)
+        talk = Conversation(session, tokenizer, template, args.system,
+                            sampler)
         for line in lines():
             printer = Printer(tokenizer, [], False)
             start = time.monotonic()

@@ -8,13 +8,14 @@ import time
 
 import numpy as np
 
+from . import sampling
 from .session import Error, Session
 
 
 def parser():
     p = argparse.ArgumentParser(
         prog="streamtensor generate",
-        description="Generate text greedily on the simulated card.")
+        description="Generate text on the simulated card.")
     p.add_argument("build", metavar="BUILD")
     what = p.add_mutually_exclusive_group(required=True)
     what.add_argument("--prompt", metavar="TEXT",
@@ -31,6 +32,7 @@ def parser():
                    help="write the logits of every token made, [n, vocab]")
     p.add_argument("--stop", action="store_true",
                    help="end with the model's end-of-text token")
+    sampling.add_options(p)
     p.add_argument("--json", action="store_true",
                    help="print tokens, cycles and times as JSON")
     return p
@@ -168,6 +170,7 @@ def check_length(prompt, n, context):
 
 def generate(args):
     """The table of results, and what to print of this machine's speed."""
+    sampler = sampling.from_options(args)
     tokenizer = load_tokenizer(args.build)
     device = "timing" if args.timing_only else args.device
     with Session(args.build, device) as session:
@@ -182,7 +185,8 @@ def generate(args):
         steps = []
         start = time.monotonic()
         for step in session.generate(prompt, args.n,
-                                     session.eos if args.stop else None):
+                                     session.eos if args.stop else None,
+                                     sampler=sampler):
             steps.append(step)
             if len(steps) >= prompt_steps:
                 printer.add(step.token)

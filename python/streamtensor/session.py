@@ -6,17 +6,16 @@ from typing import Iterator, NamedTuple, Optional, Sequence
 
 import numpy as np
 
-
-class Error(Exception):
-    """The message of a failed call, located, with what to do."""
+from .errors import Error
+from .sampling import Sampler
 
 
 class Step(NamedTuple):
     """One step of generation.
 
-    token: the greedy choice after the step; logits: [vocab] f32 of its last
-    position; tokens: how many the step took; cycles and bytes: what the device
-    tells of it, or -1.
+    token: the choice after the step, the most likely token unless a sampler
+    chose; logits: [vocab] f32 of its last position; tokens: how many the step
+    took; cycles and bytes: what the device tells of it, or -1.
     """
 
     token: int
@@ -160,15 +159,21 @@ class Session:
                     self._lib.st_session_bytes(self._handle))
 
     def generate(self, prompt: Sequence[int], n: int,
-                 stop: Optional[Sequence[int]] = None) -> Iterator[Step]:
-        """Greedy generation: the prompt in chunks, then up to n tokens.
+                 stop: Optional[Sequence[int]] = None, *,
+                 temperature: float = 0.0, top_k: int = 0, top_p: float = 1.0,
+                 seed: Optional[int] = None,
+                 sampler: Optional[Sampler] = None) -> Iterator[Step]:
+        """The prompt in chunks, then up to n tokens, as they come.
 
         Yields a Step for each chunk of the prompt but the last (its token
         means nothing), then one for each token made. `stop`: tokens that end
-        the text (default: none, n tokens are made).
+        the text (default: none, n tokens are made). Tokens are the most likely
+        ones, or chosen as Sampler says, by one of your own if `sampler` is
+        given.
         """
         if not prompt:
             raise Error("the prompt is empty; give at least one token")
+        choose = sampler or Sampler(temperature, top_k, top_p, seed)
         at = 0
         while at < len(prompt):
             piece = list(prompt[at:at + self.chunk])
@@ -177,6 +182,7 @@ class Session:
             if at < len(prompt):
                 yield step
         for i in range(n):
+            step = step._replace(token=choose(step.logits))
             yield step
             if i + 1 == n or (stop and step.token in stop):
                 return

@@ -45,6 +45,30 @@ def test_generate_json_of_a_prompt(stories, command):
     assert r["tokens"][0] == 432  # ","
 
 
+def test_generate_with_a_temperature(stories, command):
+    def tokens(*more):
+        return output(command, "generate", stories[2], "--tokens", "1", "-n",
+                      12, *more)["tokens"]
+
+    hot = ("--temperature", "2", "--top-k", "100", "--seed")
+    assert tokens(*hot, "1") == tokens(*hot, "1")
+    assert len({tuple(tokens(*hot, str(i))) for i in range(3)}) == 3
+    assert tokens("--temperature", "1", "--top-k", "1") == tokens()
+    assert tokens("--temperature", "1", "--top-p", "1e-9") == tokens()
+
+
+@pytest.mark.parametrize("more,message", [
+    (("--seed", "1"), "go with --temperature"),
+    (("--temperature", "-1"), "makes no sense"),
+    (("--temperature", "1", "--top-p", "2"), "top-p is 2"),
+], ids=str)
+def test_sampling_refused(stories, command, more, message):
+    for name in ("generate", "chat"):
+        given = ("--tokens", "1") if name == "generate" else ()
+        p = command(name, stories[2], *given, *more, status=1, input="")
+        assert message in p.stderr
+
+
 def test_report_json(stories, command):
     r = output(command, "report", stories[2])
     for key in ("kernels", "streams", "converters", "groups", "dma"):
