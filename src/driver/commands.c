@@ -48,7 +48,8 @@ int st_command_compile(int argc, char **argv) {
       {"-t", &o.target, NULL, "target, a name or a file (default u55c)",
        "TARGET"},
       {"-q", &o.quantisation, NULL,
-       "quantisation: f32 (default), w4a8, w8a8; with a group: w4a8:32", "Q"},
+       "quantisation: f32 (default), w4a8, w8a8; with group and minimums: "
+       "w4a8:32:min; by name: w4a8,lm_head.*=w8a8", "Q"},
       {"--kv", &o.kv, NULL,
        "caches: f32, f16 or int8 (default: int8 with -q w4a8 or w8a8)", "KV"},
       {"--factors", &factors, NULL,

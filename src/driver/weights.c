@@ -23,14 +23,20 @@ bool st_weights_write(const char *path, const StPackage *package,
                       StDiag *diag) {
   StArena *a = st_arena_new();
   int n = 0;
-  StTensor *all = ST_NEW_N(a, StTensor, 2 * quantised->n + 1);
+  StTensor *all = ST_NEW_N(a, StTensor, 3 * quantised->n + 1);
   for (int i = 0; i < quantised->n; i++) {
     const StQuantTensor *t = &quantised->at[i];
     StTensor codes = new_tensor(a, &m->arg.at[t->codes]);
     StTensor scales = new_tensor(a, &m->arg.at[t->scales]);
     int8_t *to = st_arena_alloc(a, (size_t)codes.bytes);
     uint16_t *scale = st_arena_alloc(a, (size_t)scales.bytes);
-    st_grid_quantise(&t->grid, package->param[t->source]->data, to, scale);
+    uint16_t *min = NULL;
+    if (t->mins >= 0) {
+      StTensor mins = new_tensor(a, &m->arg.at[t->mins]);
+      mins.data = min = st_arena_alloc(a, (size_t)mins.bytes);
+      all[n++] = mins;
+    }
+    st_grid_quantise(&t->grid, package->param[t->source]->data, to, scale, min);
     codes.data = to;
     scales.data = scale;
     all[n++] = codes;

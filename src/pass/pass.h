@@ -12,6 +12,7 @@
 typedef struct {
   int source;        /* argument of the package */
   int codes, scales; /* arguments of the module */
+  int mins;          /* the same; -1: none */
   StGrid grid;
 } StQuantTensor;
 typedef ST_VEC(StQuantTensor) StQuantised;

@@ -10,13 +10,15 @@
  *   y[m, n]       = sum_j dot[m, n, j] * scales[n, j] * (a[m, j] / 127)
  *
  * The weight's argument becomes its codes; the scales are a new argument, and
- * so are minimums, which only a package's own grid has (quantize_product.c has
- * that formula). Rows of a table that is a weight as well (a tied embedding)
- * are looked up as code * scale + min. What x was quantised to is shared by all
- * products of x. */
+ * so are minimums, if its grid has them (quantize_product.c has that formula).
+ * Rows of a table that is a weight as well (a tied embedding) are looked up as
+ * code * scale + min. What x was quantised to is shared by all products of x.
+ */
 #include "pass/quantize.h"
 
 #include <string.h>
+
+#include "base/str.h"
 
 typedef struct {
   StQuantFind find;
@@ -184,9 +186,11 @@ static void replace_param(Quantize *q, int arg, StQuantParam *p) {
   StType scales = codes_type(q, p, ST_F16, false);
   p->codes = add_param(q, p->arg, arg, &codes, name, "codes");
   p->scales = add_param(q, p->arg, -1, &scales, name, "scales");
-  int second = q->q.w.m->arg.n - 1;
-  if (p->mins)
+  int second = q->q.w.m->arg.n - 1, third = -1;
+  if (p->mins) {
     p->minima = add_param(q, p->arg, -1, &scales, name, "mins");
+    third = q->q.w.m->arg.n - 1;
+  }
   if (!q->made || p->own)
     return;
   int64_t *shape = ST_NEW_N(q->q.w.a, int64_t, t->rank);
@@ -196,8 +200,48 @@ static void replace_param(Quantize *q, int arg, StQuantParam *p) {
       .source = arg,
       .codes = arg,
       .scales = second,
+      .mins = third,
       .grid = {t->rank, shape, p->axis, p->group, p->bits, p->mins}};
   st_vec_push(q->q.w.a, q->made, made);
+}
+
+/* ---- rules of the scheme --------------------------------------------------
+ */
+
+/* Parameters that can be quantised, a few of them. */
+static void note_names(const Quantize *q, StDiag *diag) {
+  enum { MOST = 8 };
+  StStr names;
+  st_str_init(&names);
+  int n = 0;
+  for (int i = 0; i < q->find.m->arg.n; i++) {
+    const StQuantParam *p = &q->find.param[i];
+    if (!p->products || ++n > MOST)
+      continue;
+    st_str_printf(&names, "%s%s", n > 1 ? ", " : "", q->find.m->arg.at[i].name);
+  }
+  st_note(diag, "there are %s%s", n ? names.data : "none",
+          n > MOST ? ", ..." : "");
+  st_str_free(&names);
+}
+
+/* Every rule is for a factor of some product. */
+static bool check_rules(const Quantize *q, StDiag *diag) {
+  StSchemeRule rule;
+  for (int r = 0; st_scheme_rule(&q->find.scheme, r, &rule); r++) {
+    bool factor = false;
+    for (int i = 0; i < q->find.m->arg.n; i++)
+      factor |= q->find.param[i].products &&
+                st_scheme_matches(&rule, q->find.m->arg.at[i].name);
+    if (factor)
+      continue;
+    st_error(diag, (StLoc){0},
+             "-q: no parameter that is multiplied with is called '%s'",
+             rule.pattern);
+    note_names(q, diag);
+    return false;
+  }
+  return true;
 }
 
 /* ---- the pass
@@ -228,20 +272,21 @@ static void rewrite(Quantize *q, StOp *op) {
 }
 
 bool st_pass_quantize(StModule *m, const StPassContext *ctx) {
-  if (!ctx->scheme.weight_bits)
+  if (!ctx->scheme.weight_bits && !ctx->scheme.rules)
     return true;
-  Quantize q = {
-      .find = {.m = m,
-               .scheme = ctx->scheme,
-               .own = ctx->own,
-               .scratch = st_arena_new()},
-      .q = {.w = {.m = m, .a = m->arena}, .bits = ctx->scheme.activation_bits},
-      .made = ctx->quantised};
+  Quantize q = {.find = {.m = m,
+                         .scheme = ctx->scheme,
+                         .own = ctx->own,
+                         .scratch = st_arena_new()},
+                .q = {.w = {.m = m, .a = m->arena}, .bits = ST_ACTIVATION_BITS},
+                .made = ctx->quantised};
   st_quant_find(&q.find);
-  int n = m->op.n;
+  bool ok = check_rules(&q, ctx->diag);
+  int n = ok ? m->op.n : 0;
   for (int i = 0; i < n; i++)
     rewrite(&q, m->op.at[i]);
-  st_write_finish(&q.q.w);
+  if (ok)
+    st_write_finish(&q.q.w);
   st_arena_free(q.find.scratch);
-  return true;
+  return ok;
 }

@@ -89,16 +89,20 @@ static StLookup *find_lookup(StQuantFind *f, const StOp *op) {
 /* ---- all of it
  * ----------------------------------------------------------------- */
 
-/* The grid along the axis: the package's own, else the scheme's. */
+/* The grid along the axis: the package's own, else the scheme's for its name;
+ * none if that is floats. */
 static void choose_grid(StQuantFind *f, StQuantParam *p, int axis) {
   const StType *t = &p->arg->result[0]->type;
-  const StGrid *own = f->own ? &f->own[p->arg->u.index.index[0]] : &(StGrid){0};
+  int arg = p->arg->u.index.index[0];
+  const StGrid *own = f->own ? &f->own[arg] : &(StGrid){0};
+  StScheme s = st_scheme_of(&f->scheme, f->m->arg.at[arg].name);
   p->axis = axis;
-  p->own = own->bits && own->axis == axis;
-  p->bits = p->own ? own->bits : f->scheme.weight_bits;
-  p->mins = p->own && own->mins;
-  p->group =
-      p->own ? own->group : st_scheme_group(&f->scheme, t->shape[axis].c);
+  p->own = s.weight_bits && own->bits && own->axis == axis;
+  p->bits = p->own ? own->bits : s.weight_bits;
+  p->mins = p->own ? own->mins : s.mins;
+  p->group = p->own          ? own->group
+             : s.weight_bits ? st_scheme_group(&s, t->shape[axis].c)
+                             : 0;
 }
 
 /* A use along `axis` of the parameter. */

@@ -21,7 +21,7 @@ typedef struct {
   const StGrid *grid;
   const float *w;
   int8_t *codes;
-  uint16_t *scales;
+  uint16_t *scales, *mins;
   int64_t stride;      /* along the axis */
   int64_t first, last; /* rows */
 } Job;
@@ -89,6 +89,86 @@ static void quantise_group(const float *w, int64_t n, int bits, int8_t *codes,
   }
 }
 
+/* Codes stand for code * scale + min. */
+typedef struct {
+  float scale, min;
+} Line;
+
+typedef struct {
+  float least, most;
+} Range;
+
+/* Through numbers of 16 bits; false: they have none, or the scale is 0. */
+static bool round_line(Line *l) {
+  uint16_t bits;
+  l->scale = through_f16(l->scale, &bits);
+  l->min = through_f16(l->min, &bits);
+  return l->scale != 0 && isfinite(l->scale) && isfinite(l->min);
+}
+
+/* The sum of squared errors; `fit` is the line of least error for the same
+ * codes. */
+static double line_error(const float *w, int64_t n, Line l, Range codes,
+                         Line *fit) {
+  double error = 0, q1 = 0, q2 = 0, w1 = 0, qw = 0;
+  float inverse = 1 / l.scale;
+  for (int64_t i = 0; i < n; i++) {
+    float q = clamped_code((w[i] - l.min) * inverse, codes.least, codes.most);
+    double e = w[i] - (q * l.scale + l.min);
+    error += e * e;
+    q1 += q;
+    q2 += q * q;
+    w1 += w[i];
+    qw += q * w[i];
+  }
+  double d = (double)n * q2 - q1 * q1;
+  double scale = d > 0 ? ((double)n * qw - q1 * w1) / d : l.scale;
+  *fit = (Line){(float)scale, (float)((w1 - scale * q1) / (double)n)};
+  return error;
+}
+
+static Line best_line(const float *w, int64_t n, Range codes) {
+  static const float part[] = {1.0F, 0.9375F, 0.875F, 0.8125F, 0.75F};
+  enum { FITS = 4 };
+  float low = w[0], high = w[0];
+  for (int64_t i = 1; i < n; i++) {
+    low = w[i] < low ? w[i] : low;
+    high = w[i] > high ? w[i] : high;
+  }
+  Line chosen = {0, low};
+  if (!round_line(&(Line){1, low}))
+    chosen.min = 0;
+  double best = INFINITY;
+  for (size_t i = 0; i < sizeof part / sizeof *part; i++) {
+    float scale = (high - low) * part[i] / (codes.most - codes.least);
+    Line l = {scale,
+              low + (high - low) * (1 - part[i]) / 2 - codes.least * scale};
+    for (int f = 0; f < FITS && round_line(&l); f++) {
+      Line fit;
+      double e = line_error(w, n, l, codes, &fit);
+      chosen = e < best ? l : chosen;
+      best = e < best ? e : best;
+      l = fit;
+    }
+  }
+  return chosen;
+}
+
+/* Codes of 8 bits are signed, those of 4 are held as if they were. */
+static void quantise_line(const float *w, int64_t n, int bits, int8_t *codes,
+                          uint16_t *scale, uint16_t *min) {
+  Range range = bits == 8 ? (Range){-128, 127} : (Range){0, 15};
+  Line l = best_line(w, n, range);
+  float inverse = l.scale == 0 ? 0 : 1 / l.scale;
+  *scale = st_num_to_f16(l.scale);
+  *min = st_num_to_f16(l.min);
+  for (int64_t i = 0; i < n; i++) {
+    float q = clamped_code((w[i] - l.min) * inverse, range.least, range.most);
+    int code = (int)(q == q ? q : 0);
+    codes[i] = (int8_t)(bits == 4 && code > 7 ? code - 16 : code);
+  }
+}
+
 /* Offset of the first element of a row: its index, without the axis. */
 static int64_t row_offset(const StGrid *g, int64_t row) {
   int64_t at = 0, stride = 1;
@@ -111,16 +191,20 @@ static void *quantise_rows(void *arg) {
     for (int64_t k = 0; k < groups; k++, from += g->group * j->stride) {
       for (int64_t i = 0; i < g->group; i++)
         part[i] = from[i * j->stride];
-      quantise_group(part, g->group, g->bits,
-                     j->codes + r * extent + k * g->group,
-                     j->scales + r * groups + k);
+      int8_t *codes = j->codes + r * extent + k * g->group;
+      int64_t at = r * groups + k;
+      if (g->mins)
+        quantise_line(part, g->group, g->bits, codes, &j->scales[at],
+                      &j->mins[at]);
+      else
+        quantise_group(part, g->group, g->bits, codes, &j->scales[at]);
     }
   }
   return NULL;
 }
 
 void st_grid_quantise(const StGrid *g, const float *w, int8_t *codes,
-                      uint16_t *scales) {
+                      uint16_t *scales, uint16_t *mins) {
   Job job[THREADS];
   pthread_t thread[THREADS];
   bool started[THREADS] = {false};
@@ -132,6 +216,7 @@ void st_grid_quantise(const StGrid *g, const float *w, int8_t *codes,
                    w,
                    codes,
                    scales,
+                   mins,
                    stride,
                    rows * i / THREADS,
                    rows * (i + 1) / THREADS};

@@ -20,11 +20,13 @@ typedef struct {
 int64_t st_grid_elements(const StGrid *g);
 
 /* codes: one byte each, the dims of the weights with the axis moved last.
- * scales: f16 bits, the same with one for each group. Of a few scales around
- * the largest magnitude the one with the least squared error is taken, the
- * first of equals; so the result is a function of the weights. NaN and infinite
- * weights give code 0 or the largest. Two threads. */
+ * scales, mins (NULL without): f16 bits, the same with one for each group. Of a
+ * few scales around the largest magnitude the one with the least squared error
+ * is taken, the first of equals; with minimums, of a few parts of the range,
+ * and of the lines that fit the codes which these give. So the result is a
+ * function of the weights. NaN and infinite weights give code 0 or the largest.
+ * Two threads. */
 void st_grid_quantise(const StGrid *g, const float *w, int8_t *codes,
-                      uint16_t *scales);
+                      uint16_t *scales, uint16_t *mins);
 
 #endif

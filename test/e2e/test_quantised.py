@@ -76,8 +76,42 @@ def test_linear_layers_follow_the_formulas(command, tmp_path, scheme, bits,
     assert np.abs(got["output"] - y).max() <= 1e-5 * scale
 
 
+def test_minimums_and_schemes_by_name(command, tmp_path):
+    """4 bits with minimums, but for one layer: 8 bits with them."""
+    model, inputs = modules.ACCEPTED["two_linear"]()
+    scheme = "w4a8:32:min,2.*=w8a8:16:min,*.bias=f32"
+    p = command("compile", "x", "-o", tmp_path / "no", "-q", "w4a8,2.*=w5a8",
+                status=1)
+    assert "there is no quantisation '2.*=w5a8'" in p.stderr
+    assert "w4a8,lm_head.*=w8a8" in p.stderr
+    exporter.export_module(spec("two_linear"), str(tmp_path / "pkg"))
+    p = command("compile", tmp_path / "pkg", "-o", tmp_path / "no", "-q",
+                scheme, status=1)
+    assert "no parameter that is multiplied with is called '*.bias'" in p.stderr
+    assert "there are 0.weight, 2.weight" in p.stderr
+    got, weights = run_module(command, tmp_path, "two_linear",
+                              scheme[:scheme.rindex(",")], inputs)
+    mine = dict(model.named_parameters())
+    y = inputs[0].numpy()
+    for layer, bits in ("0", 4), ("2", 8):
+        codes, scales, mins = (weights[f"{layer}.weight.{n}"]
+                               for n in ("codes", "scales", "mins"))
+        codes = codes & 15 if bits == 4 else codes
+        near = codes * scales[..., None].astype(np.float32) + mins[..., None]
+        w = mine[f"{layer}.weight"].detach().numpy().reshape(codes.shape)
+        step = (w.max(-1) - w.min(-1)) / (2 ** bits - 1)
+        assert (np.abs(near - w) <= 1.5 * step[..., None]).all()
+        y = product(y, codes, scales, mins) + \
+            mine[f"{layer}.bias"].detach().numpy()
+        y = np.maximum(y, 0) if layer == "0" else y
+    assert np.abs(got["output"] - y).max() <= 1e-5 * np.abs(y).max()
+    _, weights = run_module(command, tmp_path, "two_linear", "f32,0.*=w4a8",
+                            inputs)
+    assert set(weights) == {"0.weight.codes", "0.weight.scales"}
+
+
 @pytest.mark.parametrize("family,scheme", [
-    ("gpt2", "w4a8:32"), ("gemma3", "w4a8")])
+    ("gpt2", "w4a8:32"), ("gemma3", "w4a8:min,*embed*=w8a8")])
 def test_devices_agree_bit_for_bit(command, tmp_path, family, scheme):
     """Tied and untied embeddings, transposed weights, windows."""
     package, out = tmp_path / "pkg", tmp_path / "build"

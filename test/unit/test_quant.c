@@ -31,16 +31,60 @@ static void test_schemes(void **state) {
   assert_true(parse("w8a8:64", &s));
   assert_int_equal(s.weight_bits, 8);
   assert_int_equal(s.group, 64);
-  static const char *const bad[] = {
-      "",         "w4",       "w4a8:",  "w4a8:15", "w4a8:1025",
-      "w4a8:32x", "w4a8: 32", "f32:32", "W4A8"};
+  assert_false(s.mins);
+  assert_true(parse("w4a8:min", &s) && s.mins && s.group == ST_GROUP_DEFAULT);
+  assert_true(parse("w8a8:32:min", &s) && s.mins && s.group == 32);
+  static const char *const bad[] = {"",           "w4",
+                                    "w4a8:",      "w4a8:15",
+                                    "w4a8:1025",  "w4a8:32x",
+                                    "w4a8: 32",   "f32:32",
+                                    "W4A8",       "w4a8:99999999999999999999",
+                                    "f32:min",    "w4a8:min:32",
+                                    "w4a8:minx",  "w4a8:min:min",
+                                    "w4a8:32:32", "w4a8,",
+                                    "w4a8,x",     "w4a8,=f32",
+                                    "w4a8,x=",    "w4a8,x=w4",
+                                    ",x=f32",     "w4a8,x=f32,"};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
     assert_false(parse(bad[i], &s));
 }
 
+static void test_rules(void **state) {
+  (void)state;
+  StScheme s;
+  StSchemeRule rule;
+  assert_true(parse("f32", &s) && !st_scheme_rule(&s, 0, &rule));
+  assert_true(parse("w4a8:min,a.*=w8a8:64,*.b=f32,a.[xy]=w4a8", &s));
+  assert_true(st_scheme_rule(&s, 1, &rule));
+  assert_string_equal(rule.pattern, "*.b");
+  assert_false(st_scheme_rule(&s, 3, &rule));
+  static const struct {
+    const char *name;
+    int bits;
+    int64_t group;
+    bool mins;
+  } want[] = {{"c", 4, 128, true},    {"a.c", 8, 64, false},
+              {"a.b", 0, 0, false},   {"q.b", 0, 0, false},
+              {"a.x", 4, 128, false}, {"a", 4, 128, true}};
+  for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+    StScheme one = st_scheme_of(&s, want[i].name);
+    assert_int_equal(one.weight_bits, want[i].bits);
+    assert_int_equal(one.group, want[i].group);
+    assert_int_equal(one.mins, want[i].mins);
+    assert_null(one.rules);
+  }
+  char longest[ST_PATTERN_MAX + 16];
+  for (int n = ST_PATTERN_MAX - 1; n <= ST_PATTERN_MAX; n++) {
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest, "f32,", 4);
+    memcpy(longest + 4 + n, "=w4a8", 6);
+    assert_int_equal(parse(longest, &s), n < ST_PATTERN_MAX);
+  }
+}
+
 static void test_groups(void **state) {
   (void)state;
-  StScheme s = {4, 8, 128};
+  StScheme s = {.weight_bits = 4, .group = 128};
   assert_int_equal(st_scheme_group(&s, 1024), 128);
   assert_int_equal(st_scheme_group(&s, 576), 96);
   assert_int_equal(st_scheme_group(&s, 172), 86);
@@ -69,7 +113,7 @@ static void check_grid(int axis, int bits, int64_t group) {
   uint64_t seed = 7;
   for (int i = 0; i < 768; i++)
     w[i] = (float)random_bits(&seed) / 1e9F - 1;
-  st_grid_quantise(&g, w, codes, scales);
+  st_grid_quantise(&g, w, codes, scales, NULL);
   int64_t stride = axis == 2 ? 1 : axis == 1 ? 4 : 256, at = 0;
   int64_t step[] = {256, 4, 1};
   int a = axis == 0, b = axis == 2 ? 1 : 2;
@@ -103,6 +147,55 @@ static void test_grids(void **state) {
   check_grid(0, 8, 3);
 }
 
+static float through_f16(float x) { return st_num_from_f16(st_num_to_f16(x)); }
+
+/* With minimums: no worse than the whole range in equal steps, and exact where
+ * there is nothing to round. */
+static void check_minimums(int bits) {
+  enum { ROWS = 24, GROUP = 32, N = ROWS * GROUP };
+  const int64_t shape[] = {ROWS, GROUP};
+  StGrid g = {2, shape, 1, GROUP, bits, true};
+  float w[N];
+  int8_t codes[N];
+  uint16_t scales[ROWS], mins[ROWS];
+  uint64_t seed = 9;
+  for (int i = 0; i < N; i++)
+    w[i] = (float)random_bits(&seed) / 1e9F + (float)(i / GROUP);
+  for (int i = 0; i < GROUP; i++) {
+    w[i] = 1.5F;                            /* one value */
+    w[GROUP + i] = 0.25F * (float)(i % 16); /* on a grid */
+  }
+  st_grid_quantise(&g, w, codes, scales, mins);
+  for (int r = 0; r < ROWS; r++) {
+    float low = INFINITY, high = -INFINITY, sum = 0, plain = 0;
+    for (int i = r * GROUP; i < (r + 1) * GROUP; i++) {
+      low = w[i] < low ? w[i] : low;
+      high = w[i] > high ? w[i] : high;
+    }
+    float step = through_f16((high - low) / (float)((1 << bits) - 1));
+    float zero = bits == 8 ? 128 : 0, most = (float)(1 << bits) - 1 - zero;
+    float min = through_f16(low + zero * step);
+    for (int i = r * GROUP; i < (r + 1) * GROUP; i++) {
+      assert_true(bits == 8 || (codes[i] >= -8 && codes[i] <= 7));
+      float code = (float)(bits == 4 ? codes[i] & 15 : codes[i]);
+      float e =
+          w[i] - (code * st_num_from_f16(scales[r]) + st_num_from_f16(mins[r]));
+      float p = step == 0 ? 0 : rintf((w[i] - min) / step);
+      p = w[i] - (fminf(fmaxf(p, -zero), most) * step + min);
+      sum += e * e;
+      plain += p * p;
+    }
+    assert_true(r < 1 || (r < 2 && bits == 4) ? sum < 1e-9F
+                                              : sum <= plain * 1.01F + 1e-5F);
+  }
+}
+
+static void test_minimums(void **state) {
+  (void)state;
+  check_minimums(4);
+  check_minimums(8);
+}
+
 static void test_odd_weights(void **state) {
   (void)state;
   const int64_t shape[] = {2, 4};
@@ -110,21 +203,28 @@ static void test_odd_weights(void **state) {
   float w[] = {0, 0, 0, 0, NAN, INFINITY, -1, 1e-30F};
   int8_t codes[8];
   uint16_t scales[2];
-  st_grid_quantise(&g, w, codes, scales);
+  st_grid_quantise(&g, w, codes, scales, NULL);
   for (int i = 0; i < 4; i++)
     assert_int_equal(codes[i], 0);
   assert_int_equal(scales[0], 0);
   for (int i = 4; i < 8; i++)
     assert_true(codes[i] >= -8 && codes[i] <= 7);
   assert_true(isfinite(st_num_from_f16(scales[1])));
+  g.mins = true;
+  uint16_t mins[2];
+  st_grid_quantise(&g, w, codes, scales, mins);
+  for (int i = 0; i < 8; i++)
+    assert_true(codes[i] >= -8 && codes[i] <= 7);
+  for (int i = 0; i < 2; i++)
+    assert_true(isfinite(st_num_from_f16(scales[i])) &&
+                isfinite(st_num_from_f16(mins[i])));
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_schemes),
-      cmocka_unit_test(test_groups),
-      cmocka_unit_test(test_grids),
-      cmocka_unit_test(test_odd_weights),
+      cmocka_unit_test(test_schemes),  cmocka_unit_test(test_rules),
+      cmocka_unit_test(test_groups),   cmocka_unit_test(test_grids),
+      cmocka_unit_test(test_minimums), cmocka_unit_test(test_odd_weights),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
