@@ -26,6 +26,7 @@ build: configure
 	ninja -C $(BUILD) streamtensor shared
 
 check: configure
+	@scripts/setup.sh check
 	ninja -C $(BUILD)
 	ctest --test-dir $(BUILD) --output-on-failure -j$(JOBS)
 

@@ -3,6 +3,8 @@
 # virtual environment .venv for what lives in Python. Debian 12 and 13. Does
 # nothing when all is there; can be run as often as wanted.
 #
+#   scripts/setup.sh check    what only tests use, too: a browser
+#
 #   ST_PYTHON      the Python of the environment (default: python3)
 #   ST_PIP_ARGS    more arguments for pip install, for example an index with
 #                  torch's CPU build
@@ -20,6 +22,7 @@ packages=(
   verilator yosys iverilog     # the SystemVerilog library: simulation, proofs
   python3 python3-venv
 )
+[ "${1:-}" != check ] || packages+=(chromium) # draws reports
 
 is_installed() {
   [ "$(dpkg-query -W -f='${db:Status-Abbrev}' "$1" 2>/dev/null)" = "ii " ]

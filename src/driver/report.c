@@ -8,13 +8,16 @@
 #include "base/str.h"
 #include "driver/build.h"
 #include "driver/command.h"
+#include "driver/report.h"
 #include "driver/tally.h"
 #include "ir/itensor.h"
 #include "target/dies.h"
 
-static json_t *text_of(const char *s) { return s ? json_string(s) : json_null(); }
+static json_t *text_of(const char *s) {
+  return s ? json_string(s) : json_null();
+}
 
-static json_t *cost_json(const StCost *c) {
+json_t *st_report_cost(const StCost *c) {
   return json_pack("{s:f, s:f, s:f, s:f, s:f}", "lut", c->lut, "ff", c->ff,
                    "dsp", c->dsp, "bram36", c->bram36, "uram", c->uram);
 }
@@ -25,12 +28,11 @@ static json_t *kernels(const StBuild *b) {
     const StOp *op = b->module->op.at[i];
     if (op->kind != ST_OP_KERNEL)
       continue;
-    json_t *k = json_pack("{s:i, s:o, s:i, s:i, s:i, s:i}", "id", op->id, "name",
-                          text_of(op->name), "ii", op->ii, "latency",
-                          op->latency, "group", op->group, "die",
-                          op->die);
+    json_t *k = json_pack("{s:i, s:o, s:i, s:i, s:i, s:i}", "id", op->id,
+                          "name", text_of(op->name), "ii", op->ii, "latency",
+                          op->latency, "group", op->group, "die", op->die);
     StCost c = st_target_op_cost(b->target, b->module, op);
-    json_object_set_new(k, "resources", cost_json(&c));
+    json_object_set_new(k, "resources", st_report_cost(&c));
     json_array_append_new(list, k);
   }
   return list;
@@ -47,10 +49,11 @@ static json_t *streams(const StBuild *b) {
       st_str_init(&type);
       st_type_print(&type, &v->type);
       json_array_append_new(
-          list, json_pack("{s:i, s:s, s:I, s:I, s:s, s:i}", "id", v->id, "type",
-                          type.data, "depth", (json_int_t)v->depth,
-                          "width_bits", (json_int_t)st_type_token_bits(&v->type),
-                          "memory", st_memory_name(v->memory), "die", v->die));
+          list,
+          json_pack("{s:i, s:s, s:I, s:I, s:s, s:i}", "id", v->id, "type",
+                    type.data, "depth", (json_int_t)v->depth, "width_bits",
+                    (json_int_t)st_type_token_bits(&v->type), "memory",
+                    st_memory_name(v->memory), "die", v->die));
       st_str_free(&type);
     }
   return list;
@@ -96,13 +99,12 @@ static json_t *transfers(const StBuild *b) {
     if (!load && op->kind != ST_OP_STORE)
       continue;
     json_array_append_new(
-        list, json_pack("{s:i, s:s, s:o, s:i, s:i, s:i}", "id", op->id, "kind",
-                        load ? "load" : "store", "name", text_of(op->name),
-                        "channel",
-                        load ? op->u.load.channel : op->u.store.channel,
-                        "channels",
-                        load ? op->u.load.channels : op->u.store.channels,
-                        "ii", op->ii));
+        list,
+        json_pack("{s:i, s:s, s:o, s:i, s:i, s:i}", "id", op->id, "kind",
+                  load ? "load" : "store", "name", text_of(op->name), "channel",
+                  load ? op->u.load.channel : op->u.store.channel, "channels",
+                  load ? op->u.load.channels : op->u.store.channels, "ii",
+                  op->ii));
   }
   return list;
 }
@@ -118,8 +120,7 @@ static json_t *groups(const StBuild *b) {
     for (int i = 0; i < b->module->op.n; i++)
       n += b->module->op.at[i]->group == g &&
            b->module->op.at[i]->kind == ST_OP_KERNEL;
-    json_array_append_new(list, json_pack("{s:i, s:i}", "id", g, "kernels",
-                                          n));
+    json_array_append_new(list, json_pack("{s:i, s:i}", "id", g, "kernels", n));
   }
   return list;
 }
@@ -133,19 +134,19 @@ static json_t *dies(const StBuild *b) {
   json_t *list = json_array();
   st_dies_use(b->module, t, use, wires);
   for (int d = 0; d < t->dies; d++) {
-    json_t *die = json_pack("{s:o, s:o}", "used", cost_json(&use[d]),
-                            "available", cost_json(&t->die[d]));
+    json_t *die = json_pack("{s:o, s:o}", "used", st_report_cost(&use[d]),
+                            "available", st_report_cost(&t->die[d]));
     if (d + 1 < t->dies)
-      json_object_set_new(die, "wires_to_next",
-                          json_pack("{s:f, s:f}", "used", wires[d],
-                                    "available", t->die_wires));
+      json_object_set_new(
+          die, "wires_to_next",
+          json_pack("{s:f, s:f}", "used", wires[d], "available", t->die_wires));
     json_array_append_new(list, die);
   }
   st_arena_free(scratch);
   return list;
 }
 
-static json_t *report_json(const StBuild *b) {
+json_t *st_report_json(const StBuild *b) {
   StTally t = st_tally(b->module, b->target);
   json_t *r = json_object();
   json_object_set_new(r, "kernels", kernels(b));
@@ -154,13 +155,14 @@ static json_t *report_json(const StBuild *b) {
   json_object_set_new(r, "groups", groups(b));
   json_object_set_new(r, "dma", transfers(b));
   json_object_set_new(r, "resources",
-                      json_pack("{s:o, s:o}", "used", cost_json(&t.used),
-                                "available", cost_json(&b->target->device)));
+                      json_pack("{s:o, s:o}", "used", st_report_cost(&t.used),
+                                "available",
+                                st_report_cost(&b->target->device)));
   json_object_set_new(r, "dies", dies(b));
-  json_object_set_new(
-      r, "intermediate_bytes",
-      json_pack("{s:I, s:I}", "unfused", (json_int_t)t.unfused_bytes, "fused",
-                (json_int_t)t.fused_bytes));
+  json_object_set_new(r, "intermediate_bytes",
+                      json_pack("{s:I, s:I}", "unfused",
+                                (json_int_t)t.unfused_bytes, "fused",
+                                (json_int_t)t.fused_bytes));
   json_object_set_new(r, "fifo_bits", json_integer(t.fifo_bits));
   json_object_set_new(r, "target", text_of(b->target->name));
   json_object_set_new(r, "clock_mhz", json_real(b->target->clock_mhz));
@@ -260,27 +262,41 @@ static void print_table(const StBuild *b) {
                json_number_value(json_object_get(b->info->v, "seconds")));
 }
 
+static int usage(const char *what) {
+  fprintf(stderr, "streamtensor: %s\n", what);
+  return ST_EXIT_USAGE;
+}
+
+static void print_json(const StBuild *b) {
+  json_t *r = st_report_json(b);
+  json_dumpf(r, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+  printf("\n");
+  json_decref(r);
+}
+
 int st_command_report(int argc, char **argv) {
-  const char *build;
+  const char *build, *html = NULL;
   bool json = false;
   int n;
   const StOption options[] = {
-      {"--json", NULL, &json, "everything, as JSON", NULL}};
-  int used = st_options_parse(argc, argv, "report BUILD [--json]",
-                              "What was built.", options, 1, &build, 1, 1, &n);
+      {"--json", NULL, &json, "everything, as JSON", NULL},
+      {"--html", &html, NULL,
+       "a page: graph, timeline of a token, memory, resources", "FILE"}};
+  int used = st_options_parse(argc, argv, "report BUILD [--json | --html FILE]",
+                              "What was built.", options, 2, &build, 1, 1, &n);
   if (used)
     return used == 1 ? 0 : used;
+  if (json && html)
+    return usage("report takes --json or --html FILE, not both");
   StDiag *diag = st_diag_new(stderr);
   StBuild *b = st_build_open(build, false, diag);
-  if (b && json) {
-    json_t *r = report_json(b);
-    json_dumpf(r, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
-    printf("\n");
-    json_decref(r);
-  } else if (b) {
-    print_table(b);
-  }
   bool ok = b != NULL;
+  if (b && html)
+    ok = st_report_html(b, html, diag);
+  else if (b && json)
+    print_json(b);
+  else if (b)
+    print_table(b);
   st_build_close(b);
   st_diag_free(diag);
   return ok ? 0 : 1;

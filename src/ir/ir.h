@@ -368,7 +368,8 @@ const char *st_role_name(StRole r);
 struct StStr;
 /* The complete text form. print, parse, print gives the same bytes. */
 void st_module_print(struct StStr *out, const StModule *m);
-/* A type alone. */
+/* An op alone, a type alone. */
+void st_op_print(struct StStr *out, const StOp *op);
 void st_type_print(struct StStr *out, const StType *t);
 /* NULL after located errors. `file` names the text in messages. */
 StModule *st_module_parse(const char *file, const char *text, size_t n,

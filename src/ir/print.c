@@ -325,7 +325,7 @@ static void print_attributes(StStr *o, const StOp *op) {
   }
 }
 
-static void print_op(StStr *o, const StOp *op) {
+void st_op_print(StStr *o, const StOp *op) {
   put(o, "  ");
   for (int r = 0; r < op->nresults; r++)
     st_str_printf(o, "%s%%%d", r ? ", " : "", op->result[r]->id);
@@ -382,6 +382,6 @@ void st_module_print(StStr *o, const StModule *m) {
   for (int i = 0; i < m->repeat.n; i++)
     st_str_printf(o, "  repeat %" PRId64 "\n", m->repeat.at[i].trip);
   for (int i = 0; i < m->op.n; i++)
-    print_op(o, m->op.at[i]);
+    st_op_print(o, m->op.at[i]);
   put(o, "}\n");
 }

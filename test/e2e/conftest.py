@@ -6,12 +6,10 @@ import sys
 
 import pytest
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__))))
+from stories import COMMAND, ROOT, provide
+
 sys.path[:0] = [os.path.join(ROOT, "python"),
                 os.path.join(ROOT, "test", "python")]
-COMMAND = os.environ.get("STREAMTENSOR",
-                         os.path.join(ROOT, "build", "streamtensor"))
 os.environ.setdefault(
     "STREAMTENSOR_LIBRARY",
     os.path.join(os.path.dirname(COMMAND), "libstreamtensor.so"))
@@ -39,10 +37,8 @@ def work(tmp_path_factory):
 @pytest.fixture(scope="session")
 def stories(work):
     """The trained stories260K: checkpoint, package and build."""
-    checkpoint, package, build = (work / n for n in ("hf", "pkg", "build"))
-    subprocess.run([sys.executable, os.path.join(
-        ROOT, "examples", "stories260K", "convert.py"), checkpoint],
-        check=True)
-    run("export", checkpoint, "-o", package)
+    folder = work / "stories"
+    provide(folder)
+    checkpoint, package, build = (folder / n for n in ("hf", "pkg", "build"))
     run("compile", package, "-o", build)
     return checkpoint, package, build

@@ -1,0 +1,41 @@
+/* What happens when: a step's beats and waits over time, for people. The step
+ * is run beat by beat, without values, with the depths of the module. */
+#ifndef ST_SIM_TRACE_H
+#define ST_SIM_TRACE_H
+
+#include "sim/sim.h"
+
+/* One process. Every cycle up to its last beat is busy (the `ii` cycles of a
+ * beat), or it waits for its input or its output, in the sense of
+ * StProcessStats. */
+typedef struct {
+  int64_t *busy, *input, *output; /* [bins] cycles */
+  int64_t
+      *moved; /* [bins] bits to or from memory; NULL: it has no port there */
+  int64_t partner; /* cycles that a converter's side waited for the other */
+} StProcessTrace;
+
+typedef struct {
+  int64_t empty; /* cycles that the consumer waited for a token of it, which
+                    was the last to arrive of those of its beat */
+  int64_t full;  /* ... that the producer waited for a slot of it */
+} StStreamTrace;
+
+typedef struct {
+  const StProcessNet *net; /* bound to the step */
+  int64_t cycles;          /* until the step is complete */
+  int bins;
+  int64_t per_bin;           /* cycles; bins * per_bin >= cycles */
+  StProcessTrace *process;   /* [net->nprocesses] */
+  StStreamTrace *stream;     /* [net->nstreams] */
+  const StSimResult *result; /* of the same step */
+} StTrace;
+
+/* The step of T tokens after P in `bins` pieces. `sim` is a simulator of the
+ * module, with its limits; the trace lives in the arena, `net` and `result` in
+ * the simulator, until its next step. NULL after an error (a deadlock is one).
+ */
+const StTrace *st_trace_step(StArena *a, StSim *sim, int64_t P, int64_t T,
+                             int bins);
+
+#endif
