@@ -55,21 +55,24 @@ module st_fdiv #(
       assign d_in = g_digit[k-1].d;
       assign q_in = g_digit[k-1].q;
     end
+    // The sign of a difference is the digit: no comparison beside it.
     logic [24:0] t0, t1;
+    logic [25:0] u0, u1;
     logic [23:0] r0, r1;
-    logic d0, d1;
     assign t0 = {rem_in, 1'b0};
-    assign d0 = t0 >= {1'b0, d_in};
-    assign r0 = 24'(d0 ? t0 - {1'b0, d_in} : t0);
+    assign u0 = {1'b0, t0} - {2'b00, d_in};
+    assign r0 = u0[25] ? t0[23:0] : u0[23:0];
     assign t1 = {r0, 1'b0};
-    assign d1 = t1 >= {1'b0, d_in};
-    assign r1 = 24'(d1 ? t1 - {1'b0, d_in} : t1);
+    assign u1 = {1'b0, t1} - {2'b00, d_in};
+    assign r1 = u1[25] ? t1[23:0] : u1[23:0];
+    logic unused_tops;
+    assign unused_tops = &{t0[24], u0[24], t1[24], u1[24]};
     logic [23:0] rem, d, q;
     always_ff @(posedge clk)
       if (en[k+1]) begin
         rem <= r1;
         d <= d_in;
-        q <= 24'({q_in, d0, d1});
+        q <= 24'({q_in, ~u0[25], ~u1[25]});
       end
   end
 

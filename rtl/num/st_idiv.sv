@@ -40,13 +40,15 @@ module st_idiv #(
       assign d_in = g_digit[k-1].d;
     end
     logic [WIDTH:0] t;
+    logic [WIDTH+1:0] u;
     logic digit;
     assign t = {rem_in, q_in[WIDTH-1]};
-    assign digit = t >= {1'b0, d_in};
+    assign u = {1'b0, t} - {2'b00, d_in};
+    assign digit = ~u[WIDTH+1];
     logic [WIDTH-1:0] rem, q, d;
     always_ff @(posedge clk)
       if (en[k+1]) begin
-        rem <= WIDTH'(digit ? t - {1'b0, d_in} : t);
+        rem <= WIDTH'(digit ? u : {1'b0, t});
         q <= WIDTH'({q_in, digit});
         d <= d_in;
       end
