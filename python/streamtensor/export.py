@@ -592,16 +592,18 @@ def named_results(value):
 
 def export_function(module, inputs, output, root=None):
     """Export a module as a function of the tensors in its example inputs;
-    `root` is the directory of its sources."""
+    `root` is the directory of its sources. What the module returned for them.
+    """
     module = module.eval()
     params = step.state(module)
     function = Functional(module, inputs)
     tensors = [t for t in pytree.tree_leaves(inputs)
                if isinstance(t, torch.Tensor)]
     with torch.no_grad():  # of copies: a module may write to its inputs
-        results = named_results(module(*pytree.tree_map(
+        returned = module(*pytree.tree_map(
             lambda x: x.clone() if isinstance(x, torch.Tensor) else x,
-            inputs)))
+            inputs))
+    results = named_results(returned)
     arguments = [package.port(n, "param", t.dtype, t.shape)
                  for n, t in params.items()]
     arguments += [package.port(f"input{i}", "input", t.dtype, t.shape)
@@ -618,10 +620,11 @@ def export_function(module, inputs, output, root=None):
     }
     package.write(output, description, text,
                   {n: t.contiguous() for n, t in params.items()})
-    say(f"wrote {output}")
+    return returned
 
 
 def export_module(spec, output):
     """Export FILE.py:FUNCTION, which gives a module and example inputs."""
     root = os.path.dirname(os.path.abspath(spec.rpartition(":")[0]))
     export_function(*load_function(spec), output, root)
+    say(f"wrote {output}")

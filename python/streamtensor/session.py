@@ -53,6 +53,7 @@ def _load():
     lib.st_session_open.restype = handle
     lib.st_session_step.argtypes = [handle, ctypes.POINTER(i64), ctypes.c_int,
                                     ctypes.POINTER(ctypes.c_float), text, size]
+    lib.st_session_run.argtypes = [handle, text, text, text, size]
     lib.st_session_eos.argtypes = [handle, ctypes.c_int]
     lib.st_session_eos.restype = i64
     for name in ("vocab", "context", "chunk", "bos", "position", "cycles",
@@ -82,13 +83,10 @@ def _error():
     return ctypes.create_string_buffer(8192)
 
 
-def compile(package: str, build: str, target: str = "u55c",
-            quantisation: str = "f32", kv: str | None = None) -> None:
-    """Compile a package directory into a build directory; raises Error.
-
-    kv is the type of caches, "f32", "f16" or "int8"; by default int8 if the
-    quantisation makes weights integers.
-    """
+def compile_package(package: str, build: str, target: str = "u55c",
+                    quantisation: str = "f32",
+                    kv: Optional[str] = None) -> None:
+    """What `compile` does with packages."""
     message = _error()
     if library().st_compile(package.encode(), build.encode(), target.encode(),
                             quantisation.encode(),
@@ -154,9 +152,25 @@ class Session:
                 logits.ctypes.data_as(ctypes.POINTER(ctypes.c_float)),
                 message, len(message)):
             raise Error(message.value.decode().rstrip())
-        return Step(int(np.argmax(logits)), logits, n,
-                    self._lib.st_session_cycles(self._handle),
-                    self._lib.st_session_bytes(self._handle))
+        return Step(int(np.argmax(logits)), logits, n, self.cycles, self.bytes)
+
+    def run(self, inputs: str, outputs: str) -> None:
+        """Run a build that is not a language model once, from one safetensors
+        file to another."""
+        message = _error()
+        if self._lib.st_session_run(self._handle, inputs.encode(),
+                                    outputs.encode(), message, len(message)):
+            raise Error(message.value.decode().rstrip())
+
+    @property
+    def cycles(self) -> int:
+        """Of the last step; -1 where the device does not tell."""
+        return self._lib.st_session_cycles(self._handle)
+
+    @property
+    def bytes(self) -> int:
+        """Moved to and from memory in the last step, or -1."""
+        return self._lib.st_session_bytes(self._handle)
 
     def generate(self, prompt: Sequence[int], n: int,
                  stop: Optional[Sequence[int]] = None, *,

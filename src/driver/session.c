@@ -174,12 +174,13 @@ static const int64_t *port_shape(StArena *a, const StPort *p) {
   return shape;
 }
 
-static bool take_input(StSession *s, const StSafetensors *in, int i) {
+static bool take_input(StSession *s, StArena *a, const StSafetensors *in,
+                       int i) {
   const StPort *p = &s->build->module->arg.at[i];
   const StTensor *t = st_safetensors_find(in, p->name);
   StLoc at = {st_safetensors_path(in), 0, 0};
-  const int64_t *shape = port_shape(s->arena, p);
-  const char *want = shape_text(s->arena, p->dtype, p->rank, shape);
+  const int64_t *shape = port_shape(a, p);
+  const char *want = shape_text(a, p->dtype, p->rank, shape);
   if (!t) {
     st_error(s->diag, at, "there is no input '%s', %s", p->name, want);
     return false;
@@ -187,7 +188,7 @@ static bool take_input(StSession *s, const StSafetensors *in, int i) {
   if (t->dtype != p->dtype || t->rank != p->rank ||
       memcmp(t->shape, shape, (size_t)p->rank * sizeof *shape) != 0) {
     st_error(s->diag, at, "input '%s' is %s; the module was exported with %s",
-             p->name, shape_text(s->arena, t->dtype, t->rank, t->shape),
+             p->name, shape_text(a, t->dtype, t->rank, t->shape),
              want);
     return false;
   }
@@ -195,20 +196,21 @@ static bool take_input(StSession *s, const StSafetensors *in, int i) {
   return true;
 }
 
-static bool put_results(StSession *s, const char *path) {
+static bool put_results(StSession *s, StArena *a, const char *path) {
   const StModule *m = s->build->module;
-  StTensor *t = ST_NEW_N(s->arena, StTensor, m->ret.n + 1);
+  StTensor *t = ST_NEW_N(a, StTensor, m->ret.n + 1);
   for (int i = 0; i < m->ret.n; i++) {
     const StPort *p = &m->ret.at[i];
     t[i] = (StTensor){.name = p->name, .dtype = p->dtype, .rank = p->rank,
-                      .shape = port_shape(s->arena, p),
+                      .shape = port_shape(a, p),
                       .data = s->image->ret[i],
                       .bytes = s->image->ret_bytes[i]};
   }
   return st_safetensors_write(path, t, m->ret.n, s->diag);
 }
 
-static bool run_once(StSession *s, const char *in, const char *out) {
+static bool run_once(StSession *s, StArena *a, const char *in,
+                     const char *out) {
   if (s->build->module->chunk) {
     st_error(s->diag, (StLoc){s->build->dir, 0, 0},
              "the build is a language model");
@@ -221,15 +223,18 @@ static bool run_once(StSession *s, const char *in, const char *out) {
   bool ok = true;
   for (int i = 0; i < s->build->module->arg.n; i++)
     if (s->build->module->arg.at[i].role != ST_ROLE_PARAM)
-      ok &= take_input(s, file, i);
+      ok &= take_input(s, a, file, i);
   st_safetensors_close(file);
   return ok && st_device_step(s->device, 0, 1, &s->last) &&
-         put_results(s, out);
+         put_results(s, a, out);
 }
 
 int st_session_run(StSession *s, const char *in, const char *out, char *error,
                    size_t size) {
-  if (run_once(s, in, out))
+  StArena *scratch = st_arena_new();
+  bool ok = run_once(s, scratch, in, out);
+  st_arena_free(scratch);
+  if (ok)
     return 0;
   tell(s->diag, error, size);
   return 1;
