@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "python"), str(ROOT / "test/python")]
 
-from streamtensor.session import Error, Session, compile  # noqa: E402
+from streamtensor import Error, Session, compile  # noqa: E402
 
 
 def small_target(path, lut):
