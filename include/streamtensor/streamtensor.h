@@ -63,6 +63,11 @@ int st_session_run(StSession *s, const char *in, const char *out, char *error,
 int64_t st_session_cycles(const StSession *s);
 int64_t st_session_bytes(const StSession *s);
 
+/* Writes what happens in the cycles of every step since the session was opened
+ * or reset, or of the last run, to the file `path`: trace events in JSON, which
+ * Perfetto (ui.perfetto.dev) opens. */
+int st_session_trace(StSession *s, const char *path, char *error, size_t size);
+
 #ifdef __cplusplus
 }
 #endif

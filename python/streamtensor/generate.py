@@ -30,6 +30,9 @@ def parser():
                         "no weights needed")
     p.add_argument("--logits", metavar="FILE",
                    help="write the logits of every token made, [n, vocab]")
+    p.add_argument("--trace", metavar="FILE",
+                   help="write what every kernel does when, for Perfetto "
+                        "(ui.perfetto.dev)")
     p.add_argument("--stop", action="store_true",
                    help="end with the model's end-of-text token")
     sampling.add_options(p)
@@ -194,6 +197,8 @@ def generate(args):
         printer.show(last=True)
         if not quiet:
             print(flush=True)
+        if args.trace:
+            session.trace(args.trace)
         if args.logits:
             save_logits(args.logits, steps[prompt_steps - 1:])
         result = summary(session, steps, prompt_steps)

@@ -54,6 +54,7 @@ def _load():
     lib.st_session_step.argtypes = [handle, ctypes.POINTER(i64), ctypes.c_int,
                                     ctypes.POINTER(ctypes.c_float), text, size]
     lib.st_session_run.argtypes = [handle, text, text, text, size]
+    lib.st_session_trace.argtypes = [handle, text, text, size]
     lib.st_session_eos.argtypes = [handle, ctypes.c_int]
     lib.st_session_eos.restype = i64
     for name in ("vocab", "context", "chunk", "bos", "position", "cycles",
@@ -171,6 +172,15 @@ class Session:
     def bytes(self) -> int:
         """Moved to and from memory in the last step, or -1."""
         return self._lib.st_session_bytes(self._handle)
+
+    def trace(self, path: str) -> None:
+        """Write what happened in the cycles of every step since the session
+        was opened or reset, or of the last run, for Perfetto
+        (ui.perfetto.dev)."""
+        message = _error()
+        if self._lib.st_session_trace(self._handle, os.fsencode(path), message,
+                                      len(message)):
+            raise Error(message.value.decode().rstrip())
 
     def generate(self, prompt: Sequence[int], n: int,
                  stop: Optional[Sequence[int]] = None, *,

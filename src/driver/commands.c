@@ -81,7 +81,7 @@ int st_command_compile(int argc, char **argv) {
 /* ---- run ------------------------------------------------------------------------- */
 
 int st_command_run(int argc, char **argv) {
-  const char *build, *in = NULL, *out = NULL, *device = "sim";
+  const char *build, *in = NULL, *out = NULL, *device = "sim", *trace = NULL;
   bool json = false;
   int n;
   const StOption options[] = {
@@ -89,6 +89,8 @@ int st_command_run(int argc, char **argv) {
       {"--out", &out, NULL, "safetensors file for the results", "FILE"},
       {"--device", &device, NULL, "sim (default), interp, hls or rtl",
        "DEVICE"},
+      {"--trace", &trace, NULL, "write what happens when, for Perfetto",
+       "FILE"},
       {"--json", NULL, &json, "print cycles and bytes as JSON", NULL},
   };
   int used = st_options_parse(
@@ -103,6 +105,8 @@ int st_command_run(int argc, char **argv) {
   char error[4096];
   StSession *s = st_session_open(build, device, error, sizeof error);
   int status = s ? st_session_run(s, in, out, error, sizeof error) : 1;
+  if (!status && trace)
+    status = st_session_trace(s, trace, error, sizeof error);
   if (status)
     fputs(error, stderr);
   else if (json)

@@ -19,9 +19,7 @@ static bool is_node(const StOp *op) {
   return op->kind != ST_OP_ARG && op->kind != ST_OP_CONST;
 }
 
-/* What a kernel computes, in a few words: how it folds, and the last operators
- * of its body. */
-static void print_label(StStr *out, const StOp *op) {
+void st_report_label(StStr *out, const StOp *op) {
   const StNest *n = &op->u.nest;
   int said = 0;
   if (st_nest_reduces(n) && n->out[0].combine != ST_X_ARG) {
@@ -71,7 +69,7 @@ static void add_kernel(json_t *node, const StOp *op) {
   const StNest *n = &op->u.nest;
   StStr text;
   st_str_init(&text);
-  print_label(&text, op);
+  st_report_label(&text, op);
   add_text(node, "label", &text);
   print_schedule(&text, op);
   add_text(node, "schedule", &text);
@@ -176,37 +174,12 @@ static json_t *process_json(StArena *a, const StTrace *t, int p) {
   return j;
 }
 
-/* Bits over time of every channel; of a process that has several, the same
- * share for each. The last are of transfers without a channel. */
-static void channel_bits(const StTrace *t, int channels, int64_t *bits) {
-  for (int p = 0; p < t->net->nprocesses; p++) {
-    const int64_t *moved = t->process[p].moved;
-    const StOp *op = t->net->process[p].op;
-    if (!moved)
-      continue;
-    int from = op->kind == ST_OP_LOAD    ? op->u.load.channel
-               : op->kind == ST_OP_STORE ? op->u.store.channel
-                                         : op->u.bundle.channel;
-    int n = op->kind == ST_OP_LOAD    ? op->u.load.channels
-            : op->kind == ST_OP_STORE ? op->u.store.channels
-                                      : op->u.bundle.channels;
-    n = n > 1 ? n : 1;
-    if (from < 0 || from + n > channels) {
-      from = channels;
-      n = 1;
-    }
-    for (int c = 0; c < n; c++)
-      for (int b = 0; b < t->bins; b++)
-        bits[(from + c) * t->bins + b] += moved[b] / n;
-  }
-}
-
 static json_t *channels_json(StArena *a, const StBuild *b, const StTrace *t) {
   int n = t->result->nchannels;
   int64_t *bits = ST_NEW_N(a, int64_t, (n + 1) * t->bins);
   double peak = 1e9 * 8 * b->target->memory.gbps / b->target->clock_mhz / 1e6;
   json_t *list = json_array();
-  channel_bits(t, n, bits);
+  st_trace_channels(t, bits);
   for (int c = 0; c < n; c++) {
     json_t *j = json_pack("{s:I, s:I}", "read", (json_int_t)t->result->read[c],
                           "written", (json_int_t)t->result->written[c]);
@@ -276,7 +249,7 @@ bool st_report_html(const StBuild *b, const char *path, StDiag *diag) {
   StArena *a = st_arena_new();
   StSim *sim = st_sim_new(b->module, b->target, diag);
   const StTrace *t =
-      sim ? st_trace_step(a, sim, b->module->ctx / 2, 1, BINS) : NULL;
+      sim ? st_trace_step(a, sim, b->module->ctx / 2, 1, BINS, NULL) : NULL;
   bool ok = t != NULL;
   if (ok) {
     json_t *page = page_json(a, b, t);

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "device/device.h"
 #include "driver/build.h"
+#include "driver/trace.h"
 #include "streamtensor/streamtensor.h"
 
 struct StSession {
@@ -16,6 +17,7 @@ struct StSession {
   StDevice *device;
   int64_t position;
   StStep last;
+  ST_VEC(StTraceStep) steps;
   int tokens_arg, logits_ret; /* -1: not a causal LM */
 };
 
@@ -103,6 +105,7 @@ int64_t st_session_bytes(const StSession *s) { return s->last.bytes; }
 
 void st_session_reset(StSession *s) {
   s->position = 0;
+  s->steps.n = 0;
   st_memory_reset(s->image);
 }
 
@@ -147,6 +150,7 @@ int st_session_step(StSession *s, const int64_t *tokens, int n, float *logits,
     tell(old, error, size);
     return 1;
   }
+  st_vec_push(s->arena, &s->steps, ((StTraceStep){s->position, n}));
   s->position += n;
   memcpy(logits, s->image->ret[s->logits_ret],
          (size_t)s->build->package->vocab * sizeof *logits);
@@ -225,8 +229,11 @@ static bool run_once(StSession *s, StArena *a, const char *in,
     if (s->build->module->arg.at[i].role != ST_ROLE_PARAM)
       ok &= take_input(s, a, file, i);
   st_safetensors_close(file);
-  return ok && st_device_step(s->device, 0, 1, &s->last) &&
-         put_results(s, a, out);
+  if (!ok || !st_device_step(s->device, 0, 1, &s->last))
+    return false;
+  s->steps.n = 0;
+  st_vec_push(s->arena, &s->steps, ((StTraceStep){0, 1}));
+  return put_results(s, a, out);
 }
 
 int st_session_run(StSession *s, const char *in, const char *out, char *error,
@@ -235,6 +242,14 @@ int st_session_run(StSession *s, const char *in, const char *out, char *error,
   bool ok = run_once(s, scratch, in, out);
   st_arena_free(scratch);
   if (ok)
+    return 0;
+  tell(s->diag, error, size);
+  return 1;
+}
+
+int st_session_trace(StSession *s, const char *path, char *error,
+                     size_t size) {
+  if (st_trace_write(s->build, s->steps.at, s->steps.n, path, s->diag))
     return 0;
   tell(s->diag, error, size);
   return 1;

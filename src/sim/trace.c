@@ -6,15 +6,17 @@
 #include "sim/time_state.h"
 
 typedef struct {
-  int64_t last;   /* issue time of the last beat */
-  int64_t waited; /* the timer's count of waits for input up to it */
-  int bin[2];     /* where the last cycles were counted: busy, waits */
+  int64_t last;        /* issue time of the last beat */
+  int64_t waited;      /* the timer's count of waits for input up to it */
+  int bin[2];          /* where the last cycles were counted: busy, waits */
+  int64_t from, beats; /* of the work that goes on */
 } Track;
 
 typedef struct {
   StTrace *trace;
   const StTimer *timer;
   Track *track;
+  const StTraceSink *sink; /* NULL: none */
 } Recorder;
 
 /* Cycles from .. to - 1 into the bins; *bin is where the last call ended. */
@@ -34,7 +36,7 @@ static void spread(const StTrace *t, int64_t *to, int *bin, int64_t from,
 }
 
 /* The input whose token came last, of those that this beat popped. */
-static void blame_input(Recorder *r, int p, int64_t cycles) {
+static int blame_input(Recorder *r, int p, int64_t cycles) {
   const StTimeRunner *run = &r->timer->runner[p];
   const StProcess *process = run->walker.process;
   int64_t latest = INT64_MIN;
@@ -51,10 +53,11 @@ static void blame_input(Recorder *r, int p, int64_t cycles) {
     r->trace->stream[stream].empty += cycles;
   else
     r->trace->process[p].partner += cycles;
+  return stream;
 }
 
 /* The output whose slot was freed last, of those that this beat filled. */
-static void blame_output(Recorder *r, int p, int64_t cycles) {
+static int blame_output(Recorder *r, int p, int64_t cycles) {
   const StTimeRunner *run = &r->timer->runner[p];
   const StProcess *process = run->walker.process;
   int64_t latest = INT64_MIN;
@@ -71,6 +74,7 @@ static void blame_output(Recorder *r, int p, int64_t cycles) {
     r->trace->stream[stream].full += cycles;
   else
     r->trace->process[p].partner += cycles;
+  return stream;
 }
 
 /* Bits that this beat moves over the ends of the design. */
@@ -86,6 +90,32 @@ static int64_t bits_moved(const Recorder *r, int p) {
   return bits;
 }
 
+/* The work of process p up to now. */
+static void end_work(Recorder *r, int p) {
+  Track *track = &r->track[p];
+  int64_t until = track->last + r->timer->runner[p].walker.process->ii;
+  if (track->beats)
+    r->sink->span(r->sink->user, &(StTraceSpan){.process = p,
+                                                .state = ST_TRACE_WORK,
+                                                .stream = -1,
+                                                .from = track->from,
+                                                .to = until,
+                                                .beats = track->beats});
+  track->beats = 0;
+}
+
+static void put_wait(Recorder *r, int p, StTraceState state, int stream,
+                     int64_t from, int64_t cycles) {
+  if (!r->sink || cycles < r->sink->grain)
+    return;
+  end_work(r, p);
+  r->sink->span(r->sink->user, &(StTraceSpan){.process = p,
+                                              .state = state,
+                                              .stream = stream,
+                                              .from = from,
+                                              .to = from + cycles});
+}
+
 static void record(void *user, int p, int64_t beat, int64_t issue) {
   (void)beat;
   Recorder *r = user;
@@ -99,17 +129,21 @@ static void record(void *user, int p, int64_t beat, int64_t issue) {
   int64_t output = issue - start - input;
   if (input) {
     spread(t, to->input, &track->bin[1], start, start + input);
-    blame_input(r, p, input);
+    int stream = blame_input(r, p, input);
+    put_wait(r, p, ST_TRACE_INPUT, stream, start, input);
   }
   if (output) {
     spread(t, to->output, &track->bin[1], start + input, issue);
-    blame_output(r, p, output);
+    int stream = blame_output(r, p, output);
+    put_wait(r, p, ST_TRACE_OUTPUT, stream, start + input, output);
   }
   spread(t, to->busy, &track->bin[0], issue, issue + ii);
   if (to->moved) {
     int64_t bin = issue / t->per_bin;
     to->moved[bin < t->bins ? bin : t->bins - 1] += bits_moved(r, p);
   }
+  if (!track->beats++)
+    track->from = issue;
   track->last = issue;
   track->waited = run->wait_input;
 }
@@ -141,14 +175,14 @@ static StTrace *make_trace(StArena *a, const StProcessNet *net,
 }
 
 const StTrace *st_trace_step(StArena *a, StSim *sim, int64_t P, int64_t T,
-                             int bins) {
+                             int bins, const StTraceSink *sink) {
   const StSimResult *result;
   if (!st_sim_step(sim, NULL, P, T, &result))
     return NULL;
   const StProcessNet *net = st_sim_net(sim);
   StArena *scratch = st_arena_new();
   Recorder r = {.trace = make_trace(a, net, result, bins),
-                .timer = NULL,
+                .sink = sink,
                 .track = ST_NEW_N(scratch, Track, net->nprocesses)};
   StTimer *timer = st_timer_new(scratch, net);
   int64_t *depth = ST_NEW_N(scratch, int64_t, net->nstreams);
@@ -160,6 +194,38 @@ const StTrace *st_trace_step(StArena *a, StSim *sim, int64_t P, int64_t T,
   st_timer_set_hook(timer, record, &r);
   bool ended = st_timer_run(timer, depth, NULL, NULL);
   ST_CHECK(ended, "a step stopped that had come to its end");
+  for (int i = 0; i < net->nprocesses && sink; i++)
+    end_work(&r, i);
   st_arena_free(scratch);
   return r.trace;
+}
+
+static void channels_of(const StOp *op, int *first, int *n) {
+  bool load = op->kind == ST_OP_LOAD, store = op->kind == ST_OP_STORE;
+  *first = load    ? op->u.load.channel
+           : store ? op->u.store.channel
+                   : op->u.bundle.channel;
+  *n = load    ? op->u.load.channels
+       : store ? op->u.store.channels
+               : op->u.bundle.channels;
+  *n = *n > 1 ? *n : 1;
+}
+
+void st_trace_channels(const StTrace *t, int64_t *bits) {
+  int all = t->result->nchannels;
+  for (int p = 0; p < t->net->nprocesses; p++) {
+    const int64_t *moved = t->process[p].moved;
+    if (!moved)
+      continue;
+    int first, n;
+    channels_of(t->net->process[p].op, &first, &n);
+    if (first < 0 || first + n > all) {
+      first = all;
+      n = 1;
+    }
+    for (int c = 0; c < n; c++)
+      for (int b = 0; b < t->bins; b++)
+        bits[(first + c) * t->bins + b] +=
+            moved[b] * (c + 1) / n - moved[b] * c / n;
+  }
 }

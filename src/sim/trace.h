@@ -31,11 +31,36 @@ typedef struct {
   const StSimResult *result; /* of the same step */
 } StTrace;
 
-/* The step of T tokens after P in `bins` pieces. `sim` is a simulator of the
+typedef enum { ST_TRACE_WORK, ST_TRACE_INPUT, ST_TRACE_OUTPUT } StTraceState;
+
+/* What a process does from cycle `from` to `to`. */
+typedef struct {
+  int process;
+  StTraceState state;
+  int stream; /* waits: the one it waited for; -1: the converter's other side */
+  int64_t from, to;
+  int64_t beats; /* WORK */
+} StTraceSpan;
+
+/* Spans of a process come in order. Waits of less than `grain` cycles are taken
+ * for work. */
+typedef struct {
+  int64_t grain; /* at least 1 */
+  void (*span)(void *user, const StTraceSpan *span);
+  void *user;
+} StTraceSink;
+
+/* The step of T tokens after P in `bins` pieces, and to `sink`, which may be
+ * NULL, as spans. `sim` is a simulator of the
  * module, with its limits; the trace lives in the arena, `net` and `result` in
  * the simulator, until its next step. NULL after an error (a deadlock is one).
  */
 const StTrace *st_trace_step(StArena *a, StSim *sim, int64_t P, int64_t T,
-                             int bins);
+                             int bins, const StTraceSink *sink);
+
+/* Bits that each channel moves in each bin, [nchannels + 1][bins], the last of
+ * transfers whose channel is not decided. A process that has several channels
+ * moves the same share over each. */
+void st_trace_channels(const StTrace *t, int64_t *bits);
 
 #endif

@@ -27,6 +27,31 @@ static int64_t blamed(const StTrace *t, int p) {
   return all;
 }
 
+/* Of a process: how far its spans have come, and what they add up to. */
+typedef struct {
+  int64_t at, beats, wait;
+} Spans;
+
+static void take_span(void *user, const StTraceSpan *s) {
+  Spans *of = &((Spans *)user)[s->process];
+  assert_int_equal(s->from, of->at);
+  assert_true(s->to > s->from);
+  of->at = s->to;
+  of->beats += s->beats;
+  of->wait += s->state == ST_TRACE_WORK ? 0 : s->to - s->from;
+}
+
+/* With a grain of 1 spans are the beats and waits, without a gap. */
+static void check_spans(const StTrace *t, const Spans *spans) {
+  for (int p = 0; p < t->net->nprocesses; p++) {
+    const StProcessStats *stats = &t->result->process[p];
+    int64_t end = stats->last + t->net->process[p].ii;
+    assert_int_equal(spans[p].beats, stats->beats);
+    assert_int_equal(spans[p].wait, stats->wait_input + stats->wait_output);
+    assert_int_equal(spans[p].at, stats->beats ? end : 0);
+  }
+}
+
 static void check_process(const StTrace *t, int p) {
   const StProcess *process = &t->net->process[p];
   const StProcessStats *stats = &t->result->process[p];
@@ -76,14 +101,19 @@ static void test_trace(void **state) {
       }
     StSim *sim = st_sim_new(m, target, diag);
     int T = m->chunk ? (int)m->chunk : 1;
-    const StTrace *t = st_trace_step(a, sim, m->ctx ? m->ctx - T : 0, T, 7);
+    Spans *spans = ST_NEW_N(a, Spans, st_sim_net(sim)->nprocesses);
+    StTraceSink sink = {1, take_span, spans};
+    const StTrace *t =
+        st_trace_step(a, sim, m->ctx ? m->ctx - T : 0, T, 7, &sink);
     traced += t != NULL; /* less depth may be a deadlock */
     for (int p = 0; t && p < t->net->nprocesses; p++) {
       check_process(t, p);
       full += t->result->process[p].wait_output > 0;
     }
-    if (t)
+    if (t) {
       check_traffic(t);
+      check_spans(t, spans);
+    }
     st_sim_free(sim);
     st_module_free(m);
   }
