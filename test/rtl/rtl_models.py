@@ -1,11 +1,11 @@
 """Models on the device rtl: every step beside the simulator's.
 
-usage: rtl_models.py [FAMILY ...]
+usage: rtl_models.py [--axi] [FAMILY ...]
 
 By hand: stories260K in f32 and W4A8, 64 tokens each, and the tiny models of
-test/python/tiny_models.py, or those that are named. Designs are compiled for a
-card of so few LUTs that all vectors have about one element: what Verilator has
-to build grows with them."""
+test/python/tiny_models.py, or those that are named. --axi: behind AXI as well,
+a few steps. Designs are compiled for a card of so few LUTs that all vectors
+have about one element: what Verilator has to build grows with them."""
 
 import re
 import subprocess
@@ -60,6 +60,17 @@ def compare(build, prompt, n):
     return [x[0] for x in want], [x[2] for x in want]
 
 
+def compare_axi(build, prompt, n):
+    """The same behind AXI: its program in the place of the other, which
+    compare() has built."""
+    place, = Path(build).glob("rtl-*")
+    subprocess.run(["make", "-s", "-C", place, "axi"], check=True)
+    program = place / "build/sim-run"
+    program.rename(place / "build/plain-run")
+    (place / "build/axi-run").rename(program)
+    compare(build, prompt, n)
+
+
 def export(checkpoint, package):
     subprocess.run([sys.executable, "-m", "streamtensor", "export",
                     str(checkpoint), "-o", str(package)], check=True,
@@ -85,6 +96,8 @@ def tiny(name, directory):
 
 
 def main(names):
+    axi = "--axi" in names
+    names = [name for name in names if name != "--axi"]
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)
         for name in names or ["stories260K", "gpt2", "qwen2", "gemma3"]:
@@ -94,6 +107,8 @@ def main(names):
             for q in ("f32", "w4a8:32" if whole else "w4a8:16"):
                 build = compile_small(package, work / f"{name}-{q[:4]}", q)
                 _, cycles = compare(build, prompt, 64 if whole else 8)
+                if axi:
+                    compare_axi(build, prompt, 3)
                 print(f"{name} {q}: {len(cycles)} steps, {cycles[0]} cycles of "
                       f"the prompt, {cycles[-1]} of the last token", flush=True)
 

@@ -1,5 +1,6 @@
 /* Random stream graphs in SystemVerilog under Verilator: the values and the
- * cycles of every step are those of the simulator. */
+ * cycles of every step are those of the simulator; behind AXI, over memory that
+ * takes different times, as well. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,21 +20,26 @@
 #include "size_module.h"
 #include "target/timing.h"
 
-/* How many; ST_RTL_GRAPHS sets it, ST_RTL_FIRST the first. */
+/* How many; ST_RTL_GRAPHS sets it (behind AXI: ST_RTL_AXI), ST_RTL_FIRST the
+ * first. */
 static int number(const char *name, int otherwise) {
   const char *text = getenv(name);
   return text ? atoi(text) : otherwise;
 }
 
-static const char *compile(Fixture *f, const StModule *m, int n) {
+static const char *compile(Fixture *f, const StModule *m, int n, bool axi) {
   StArena *a = f->arena;
-  const char *dir = st_arena_printf(a, "%s/graph%d", f->dir, n);
+  const char *dir =
+      st_arena_printf(a, "%s/graph%d%s", f->dir, n, axi ? "-axi" : "");
   assert_true(st_emit_rtl(m, f->target, dir, f->diag));
   shell(a, st_arena_printf(a, "make -s -C '%s' lint", dir));
   shell(a, st_arena_printf(a,
-                           "make -s -C '%s' sim CXXFLAGS=-O0 "
+                           "make -s -C '%s' %s CXXFLAGS=-O0 "
                            "COMMON='%s/common'",
-                           dir, f->dir));
+                           dir, axi ? "axi" : "sim", f->dir));
+  if (axi) /* where a client looks for it */
+    shell(a, st_arena_printf(a, "mv '%s'/build/axi-run '%s'/build/sim-run", dir,
+                             dir));
   return dir;
 }
 
@@ -87,8 +93,9 @@ static void check_step(Fixture *f, StHlsClient *c, StSim *sim,
 }
 
 /* Steps at the ends of the ranges of P and T and between them. */
-static void check_graph(Fixture *f, StModule *m, int n, uint64_t *seed) {
-  const char *dir = compile(f, m, n);
+static void check_graph(Fixture *f, StModule *m, int n, bool axi,
+                        uint64_t *seed) {
+  const char *dir = compile(f, m, n, axi);
   StSim *sim = st_sim_new(m, f->target, f->diag);
   StMemoryImage *image = st_memory_new(f->arena, m);
   StHlsClient *c = st_hls_client_start(dir, NULL, 0, f->diag);
@@ -118,15 +125,23 @@ static StModule *random_graph(Fixture *f, int n, uint64_t *seed) {
   return m;
 }
 
-static void test_random_graphs(void **state) {
-  Fixture *f = *state;
-  int first = number("ST_RTL_FIRST", 0), count = number("ST_RTL_GRAPHS", 4);
+static void check_graphs(Fixture *f, int first, int count, bool axi) {
   for (int n = first; n < first + count; n++) {
     uint64_t seed = (uint64_t)n * 7919 + 3;
     StModule *m = random_graph(f, n, &seed);
-    check_graph(f, m, n, &seed);
+    check_graph(f, m, n, axi, &seed);
     st_module_free(m);
   }
+}
+
+static void test_random_graphs(void **state) {
+  check_graphs(*state, number("ST_RTL_FIRST", 0), number("ST_RTL_GRAPHS", 4),
+               false);
+}
+
+static void test_axi(void **state) {
+  check_graphs(*state, number("ST_RTL_FIRST", 4), number("ST_RTL_AXI", 1),
+               true);
 }
 
 /* ---- refusals --------------------------------------------------------------
@@ -189,6 +204,7 @@ static void test_refused(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
-      cmocka_unit_test_setup_teardown(test_random_graphs, set_up, tear_down)};
+      cmocka_unit_test_setup_teardown(test_random_graphs, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_axi, set_up, tear_down)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

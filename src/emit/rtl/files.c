@@ -5,6 +5,11 @@
   X(rtl_##name, "../rtl/" #dir "/" #name ".sv", "lib/" #name ".sv")
 
 #define LIBRARY(X)                                                             \
+  SV(X, axi, st_axi_channel)                                                   \
+  SV(X, axi, st_axi_control)                                                   \
+  SV(X, axi, st_axi_read)                                                      \
+  SV(X, axi, st_axi_write)                                                     \
+  SV(X, axi, st_clock_gate)                                                    \
   SV(X, flow, st_accum)                                                        \
   SV(X, flow, st_address)                                                      \
   SV(X, flow, st_fifo)                                                         \
@@ -65,6 +70,8 @@
   LIBRARY(X)                                                                   \
   X(rtl_makefile, "emit/rtl/files/Makefile", "Makefile")                       \
   X(rtl_main_cpp, "emit/rtl/files/main.cpp", "sim/main.cpp")                   \
+  X(rtl_axi_cpp, "emit/rtl/files/axi.cpp", "sim/axi.cpp")                      \
+  X(rtl_axi_h, "emit/rtl/files/axi.h", "sim/axi.h")                            \
   X(rtl_ports_h, "emit/rtl/files/ports.h", "sim/ports.h")                      \
   X(rtl_design_h, "emit/hls/files/design.h", "sim/design.h")                   \
   X(rtl_image_cpp, "emit/hls/files/image.cpp", "sim/image.cpp")                \

@@ -49,6 +49,10 @@ void st_rtl_converter(StRtlPlan *p, StRtlUnit *u);
 const char *st_rtl_top(StRtlPlan *p);
 const char *st_rtl_ports_cpp(StRtlPlan *p);
 
+/* The accelerator behind AXI, and what the program around that has to know. */
+const char *st_rtl_axi(StRtlPlan *p);
+const char *st_rtl_axi_cpp(StRtlPlan *p);
+
 /* Bits of an address of the port's memory. */
 int st_rtl_address_bits(const StRtlPlan *p, const StHlsPort *port);
 /* Bits of a token of the load, store or output `part` of a bundle. */

@@ -62,7 +62,7 @@ static const char *file_list(StRtlPlan *p, const StHlsAsset *asset, int n) {
   for (int i = 0; i < p->nunits; i++)
     if (p->unit[i].text)
       st_str_printf(&s, "units/%s.sv\n", p->unit[i].name);
-  st_str_printf(&s, "%s\n", ST_RTL_MARKER);
+  st_str_printf(&s, "%s\n%s\n", ST_RTL_MARKER, ST_RTL_AXI);
   const char *text = st_arena_copy(p->a, s.data, s.len);
   st_str_free(&s);
   return text;
@@ -87,9 +87,11 @@ const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
       add(a, &files, st_arena_printf(a, "units/%s.sv", u->name), u->text);
   }
   add(a, &files, ST_RTL_MARKER, st_rtl_top(p));
+  add(a, &files, ST_RTL_AXI, st_rtl_axi(p));
   add(a, &files, "files.f", file_list(p, asset, assets));
   add(a, &files, "sim/design.cpp", design_cpp(p));
   add(a, &files, "sim/ports.cpp", st_rtl_ports_cpp(p));
+  add(a, &files, "sim/axi_ports.cpp", st_rtl_axi_cpp(p));
   for (int i = 0; i < assets; i++) {
     StHlsFile f = {asset[i].name, asset[i].begin,
                    (size_t)(asset[i].end - asset[i].begin)};

@@ -21,4 +21,7 @@ bool st_rtl_write(const StHlsFile *file, int n, const char *dir, StDiag *diag);
 /* A file that only directories of this kind have. */
 #define ST_RTL_MARKER "accelerator.sv"
 
+/* The accelerator behind AXI. */
+#define ST_RTL_AXI "axi_accelerator.sv"
+
 #endif
