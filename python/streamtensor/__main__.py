@@ -130,13 +130,18 @@ def chat(argv):
     return talker.main(argv)
 
 
+def serve(argv):
+    from . import serve as server
+    return server.main(argv)
+
+
 COMMANDS = {"export": export, "generate": generate, "chat": chat,
-            "explore": explore}
+            "serve": serve, "explore": explore}
 
 
 def main():
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
-        print("usage: python -m streamtensor export|generate|chat|explore ...",
+        print("usage: python -m streamtensor " + "|".join(COMMANDS) + " ...",
               file=sys.stderr)
         return 2
     try:

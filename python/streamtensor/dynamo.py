@@ -1,10 +1,10 @@
 """torch.compile(model, backend="streamtensor").
 
-Dynamo gives graphs of PyTorch calls. A graph is compiled when it is called, for
-the inputs' shapes, and its first results are compared with PyTorch's. If the
-compiler refuses it, each call is tried on its own; those that it takes are
-compiled together, as far as they touch, and the others stay with PyTorch, which
-is logged once for each (logger "streamtensor", level WARNING).
+Dynamo gives graphs of PyTorch calls. A graph is compiled when it is called,
+for the inputs' shapes, and its first results are compared with PyTorch's. If
+the compiler refuses it, each call is tried on its own; those that it takes are
+compiled together, as far as they touch, and the others stay with PyTorch,
+which is logged once for each (logger "streamtensor", level WARNING).
 """
 
 import copy

@@ -20,7 +20,7 @@ int st_command_coverage(int argc, char **argv);
 int st_command_emit(int argc, char **argv);
 int st_command_estimate(int argc, char **argv);
 int st_command_opt(int argc, char **argv);
-/* export, generate, explore: what lives in Python. */
+/* export, generate, chat, serve, explore: what lives in Python. */
 int st_command_python(int argc, char **argv);
 
 /* ---- options ------------------------------------------------------------ */

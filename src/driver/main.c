@@ -12,6 +12,7 @@ static const StCommand commands[] = {
     {"compile", "from a package to an accelerator", st_command_compile},
     {"generate", "text from a compiled language model", st_command_python},
     {"chat", "talk with a compiled chat model", st_command_python},
+    {"serve", "answer HTTP requests in OpenAI's form", st_command_python},
     {"run", "run a compiled module on tensors", st_command_run},
     {"report", "what was built: kernels, streams, resources",
      st_command_report},

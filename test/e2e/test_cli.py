@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-COMMANDS = ["export", "coverage", "compile", "generate", "chat", "run",
-            "report", "check", "emit", "estimate", "explore", "opt"]
+COMMANDS = ["export", "coverage", "compile", "generate", "chat", "serve",
+            "run", "report", "check", "emit", "estimate", "explore", "opt"]
 TYPE = re.compile(r"itensor<\w+ \[.*\] by \[.*\], .*>")
 LINEAR = """
 import torch

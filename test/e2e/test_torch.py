@@ -167,7 +167,8 @@ def test_gradients(caplog):
     x = torch.randn(4, 8)
     built(x).sum().backward()
     assert close(model.weight.grad, x.sum(0).expand(8, 8))
-    assert "gradients are wanted; call it under torch.no_grad()" in "".join(told(caplog))
+    assert "gradients are wanted; call it under torch.no_grad()" in "".join(
+        told(caplog))
 
 
 def test_options(calls):
