@@ -5,6 +5,7 @@
 #define ST_DRIVER_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct {
   const char *name;
@@ -20,8 +21,11 @@ int st_command_coverage(int argc, char **argv);
 int st_command_emit(int argc, char **argv);
 int st_command_estimate(int argc, char **argv);
 int st_command_opt(int argc, char **argv);
+int st_command_doctor(int argc, char **argv);
 /* export, generate, chat, serve, explore: what lives in Python. */
 int st_command_python(int argc, char **argv);
+/* The directory above this executable that holds .venv; false: none. */
+bool st_python_root(char *path, size_t size);
 
 /* ---- options ------------------------------------------------------------ */
 

@@ -22,6 +22,7 @@ static const StCommand commands[] = {
     {"estimate", "cycles and resources of designs, without building them",
      st_command_estimate},
     {"explore", "search for the best designs", st_command_python},
+    {"doctor", "what is installed, what is missing", st_command_doctor},
     {"opt", "run passes on a module (for compiler people)", st_command_opt},
 };
 

@@ -9,8 +9,7 @@
 #include "base/arena.h"
 #include "driver/command.h"
 
-/* The directory above this executable that holds .venv; false: none. */
-static bool find_root(char *path, size_t size) {
+bool st_python_root(char *path, size_t size) {
   ssize_t n = readlink("/proc/self/exe", path, size - 1);
   if (n <= 0)
     return false;
@@ -27,7 +26,7 @@ static bool find_root(char *path, size_t size) {
 
 int st_command_python(int argc, char **argv) {
   char root[PATH_MAX], python[PATH_MAX + 32], path[2 * PATH_MAX];
-  if (!find_root(root, sizeof root)) {
+  if (!st_python_root(root, sizeof root)) {
     fprintf(stderr, "streamtensor: no Python environment (.venv) was found; "
                     "run scripts/setup.sh\n");
     return 1;

@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 COMMANDS = ["export", "coverage", "compile", "generate", "chat", "serve",
-            "run", "report", "check", "emit", "estimate", "explore", "opt"]
+            "run", "report", "check", "emit", "estimate", "explore", "doctor",
+            "opt"]
 TYPE = re.compile(r"itensor<\w+ \[.*\] by \[.*\], .*>")
 LINEAR = """
 import torch
