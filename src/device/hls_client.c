@@ -35,11 +35,13 @@ typedef struct {
                             int *n, StDiag *diag);
 } Kind;
 
-enum { HLS, RTL };
+enum { HLS, RTL, SYNTH };
 static const Kind kinds[] = {
     [HLS] = {"hls", "C simulation", "csim", "build/csim-run",
                        ST_HLS_MARKER, st_hls_files},
     [RTL] = {"rtl", "RTL simulation", "sim", "build/sim-run",
+                       ST_RTL_MARKER, st_rtl_files},
+    [SYNTH] = {"rtl", "synthesis by Yosys", "synth", ST_RTL_STAT,
                        ST_RTL_MARKER, st_rtl_files},
 };
 
@@ -167,6 +169,11 @@ const char *st_hls_build(StArena *a, const StModule *m, const StTarget *t,
 const char *st_rtl_build(StArena *a, const StModule *m, const StTarget *t,
                          const char *cache_dir, StDiag *diag) {
   return build(a, &kinds[RTL], m, t, cache_dir, diag);
+}
+
+const char *st_rtl_synth(StArena *a, const StModule *m, const StTarget *t,
+                         const char *cache_dir, StDiag *diag) {
+  return build(a, &kinds[SYNTH], m, t, cache_dir, diag);
 }
 
 /* ---- messages ---------------------------------------------------------------

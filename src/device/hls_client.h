@@ -40,6 +40,9 @@ const char *st_hls_build(StArena *a, const StModule *m, const StTarget *t,
 /* The same for the RTL, which Verilator compiles. */
 const char *st_rtl_build(StArena *a, const StModule *m, const StTarget *t,
                          const char *cache_dir, StDiag *diag);
+/* The same for what Yosys says of it: ST_RTL_STAT in the directory. */
+const char *st_rtl_synth(StArena *a, const StModule *m, const StTarget *t,
+                         const char *cache_dir, StDiag *diag);
 
 /* Starts the simulation in `dir`; the weights are read before this returns.
  * NULL after an error. */

@@ -9,6 +9,7 @@
 #include "driver/build.h"
 #include "driver/command.h"
 #include "driver/report.h"
+#include "driver/synth.h"
 #include "driver/tally.h"
 #include "ir/itensor.h"
 #include "target/dies.h"
@@ -274,25 +275,70 @@ static void print_json(const StBuild *b) {
   json_decref(r);
 }
 
+/* ---- what Yosys makes of it ------------------------------------------------
+ */
+
+static json_t *synth_json(const StSynthRow *row, int n) {
+  json_t *list = json_array();
+  for (int i = 0; i < n; i++)
+    json_array_append_new(
+        list, json_pack("{s:s, s:o, s:o, s:o}", "name", row[i].name, "id",
+                        row[i].op ? json_integer(row[i].op->id) : json_null(),
+                        "estimate", st_report_cost(&row[i].estimate), "synthesised",
+                        st_report_cost(&row[i].found)));
+  return list;
+}
+
+static void print_synth_row(const char *name, const StCost *x,
+                            const StCost *y) {
+  printf("  %-34.34s %8.0f %8.0f %8.0f %8.0f %7.1f %7.1f %6.1f %6.1f\n", name,
+         x->lut, y->lut, x->ff, y->ff, x->dsp, y->dsp, x->bram36 + 8 * x->uram,
+         y->bram36 + 8 * y->uram);
+}
+
+static bool print_synth(const StBuild *b, bool json, StDiag *diag) {
+  int n;
+  const StSynthRow *row = st_synth(b, &n, diag);
+  if (row && json) {
+    json_t *all = st_report_json(b);
+    json_object_set_new(all, "synth", synth_json(row, n));
+    json_dumpf(all, stdout, JSON_INDENT(1) | JSON_PRESERVE_ORDER);
+    printf("\n");
+    json_decref(all);
+  } else if (row) {
+    printf("  estimated, then as Yosys synthesises it\n\n"
+           "  %-34s %8s %8s %8s %8s %7s %7s %6s %6s\n", "unit", "LUT", "",
+           "FF", "", "DSP", "", "BRAM36", "");
+    for (int i = 0; i < n; i++)
+      print_synth_row(row[i].name, &row[i].estimate, &row[i].found);
+  }
+  return row != NULL;
+}
+
 int st_command_report(int argc, char **argv) {
   const char *build, *html = NULL;
-  bool json = false;
+  bool json = false, synth = false;
   int n;
   const StOption options[] = {
       {"--json", NULL, &json, "everything, as JSON", NULL},
       {"--html", &html, NULL,
-       "a page: graph, timeline of a token, memory, resources", "FILE"}};
-  int used = st_options_parse(argc, argv, "report BUILD [--json | --html FILE]",
-                              "What was built.", options, 2, &build, 1, 1, &n);
+       "a page: graph, timeline of a token, memory, resources", "FILE"},
+      {"--synth", NULL, &synth,
+       "what Yosys makes of every kernel, beside the estimate", NULL}};
+  int used = st_options_parse(
+      argc, argv, "report BUILD [--json | --html FILE] [--synth]",
+      "What was built.", options, 3, &build, 1, 1, &n);
   if (used)
     return used == 1 ? 0 : used;
-  if (json && html)
-    return usage("report takes --json or --html FILE, not both");
+  if ((json || synth) && html)
+    return usage("report takes --html FILE or the others, not both");
   StDiag *diag = st_diag_new(stderr);
   StBuild *b = st_build_open(build, false, diag);
   bool ok = b != NULL;
   if (b && html)
     ok = st_report_html(b, html, diag);
+  else if (b && synth)
+    ok = print_synth(b, json, diag);
   else if (b && json)
     print_json(b);
   else if (b)

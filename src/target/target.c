@@ -40,6 +40,7 @@ static const Field fields[] = {
     {"", "clock_mhz", F_DOUBLE, AT(clock_mhz), 1, 1e4},
     {"", "dies", F_INT, AT(dies), 1, 64},
     {"", "budget", F_DOUBLE, AT(budget), 0.01, 1},
+    {"", "synth", F_STRING, AT(synth), 0, 0},
     {"device", "lut", F_DIES, AT(device.lut), 1, 1e9},
     {"device", "ff", F_DIES, AT(device.ff), 1, 1e9},
     {"device", "dsp", F_DIES, AT(device.dsp), 0, 1e9},

@@ -44,6 +44,7 @@ typedef struct {
   const char *path; /* of its file */
   const char *name;
   const char *part; /* the vendor's name of the device */
+  const char *synth; /* Yosys' command of the device's family */
   double clock_mhz;
   int dies;          /* in a row: each is joined to the next */
   const StCost *die; /* [dies] */

@@ -1,6 +1,10 @@
-"""Yosys makes FIFOs of what their STYLE says."""
+"""Yosys makes FIFOs of what their STYLE says; `report --synth`."""
 
+import json
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 import rtl
@@ -25,3 +29,48 @@ def test_fifo(tmp_path, values, cells):
     for cell, count in cells.items():
         assert re.search(rf"^ +({cell} +{count}|{count} .*{cell})$", report,
                          re.M), report
+
+
+MODULE = """
+import torch
+
+class Scale(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(8))
+
+    def forward(self, x):
+        return x * self.weight
+
+def make():
+    return Scale(), (torch.ones(4, 8),)
+"""
+
+
+def test_report(tmp_path):
+    command = os.environ.get("STREAMTENSOR", rtl.ROOT / "build/streamtensor")
+    module, build = tmp_path / "scale.py", tmp_path / "build"
+    module.write_text(MODULE)
+    rtl.run(sys.executable, "-m", "streamtensor", "export", f"{module}:make",
+            "-o", tmp_path / "package", cwd=rtl.ROOT / "python")
+    rtl.run(command, "compile", tmp_path / "package", "-o", build)
+    report = json.loads(rtl.run(command, "report", build, "--synth", "--json"))
+    rows = {r["name"]: r["synthesised"] for r in report["synth"]}
+    total = rows.pop("total")
+    for key, value in total.items():
+        assert value == sum(r[key] for r in rows.values())
+    kernel, = report["kernels"]
+    found = rows[f"kernel{kernel['id']}"]
+    lanes = found["dsp"] // 2  # a product of floats: two multipliers
+    assert lanes in (1, 2, 4, 8) and found["dsp"] == total["dsp"]
+    assert 100 * lanes < found["lut"] < 250 * lanes
+    table = rtl.run(command, "report", build, "--synth")
+    assert re.search(rf"^  total +\d+ +{total['lut']:.0f} ", table, re.M)
+
+    path, = build.glob("rtl-*/build/synth.stat")
+    path.write_text("nothing")
+    done = subprocess.run([command, "report", build, "--synth"],
+                          stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    assert "synth.stat: error: nothing is said of the accelerator" in \
+        done.stderr

@@ -2,10 +2,17 @@
 #include "emit/rtl/plan.h"
 
 #include "emit/hls/text.h"
+#include "emit/rtl/rtl.h"
 
 static const char *kind_name(const StOp *op) {
   return op->kind == ST_OP_LOAD ? op->noperands > 1 ? "gather" : "load"
                                 : st_op_name(op->kind);
+}
+
+const char *st_rtl_unit_name(StArena *a, const StOp *op) {
+  const char *ident = st_hls_ident(a, op->name);
+  return st_arena_printf(a, "%s%d%s%s", kind_name(op), op->id,
+                         *ident ? "_" : "", ident);
 }
 
 static void add_units(StRtlPlan *p) {
@@ -14,12 +21,9 @@ static void add_units(StRtlPlan *p) {
     const StProcess *q = &p->net->process[i];
     if (q->kind == ST_PROC_DRAIN)
       continue;
-    const char *ident = st_hls_ident(p->a, q->op->name);
-    p->unit[p->nunits++] = (StRtlUnit){
-        .op = q->op,
-        .process = q,
-        .name = st_arena_printf(p->a, "%s%d%s%s", kind_name(q->op), q->op->id,
-                                *ident ? "_" : "", ident)};
+    p->unit[p->nunits++] = (StRtlUnit){.op = q->op,
+                                       .process = q,
+                                       .name = st_rtl_unit_name(p->a, q->op)};
   }
 }
 

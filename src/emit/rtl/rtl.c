@@ -68,6 +68,25 @@ static const char *file_list(StRtlPlan *p, const StHlsAsset *asset, int n) {
   return text;
 }
 
+/* Yosys over every module, each without what is inside its instances. */
+static const char *synth_script(const StRtlPlan *p, const char *list) {
+  StStr s;
+  st_str_init(&s);
+  st_str_printf(&s, "read_verilog -sv");
+  char *files = st_arena_strdup(p->a, list), *rest;
+  for (char *f = strtok_r(files, "\n", &rest); f;
+       f = strtok_r(NULL, "\n", &rest))
+    if (strcmp(f, ST_RTL_AXI) != 0)
+      st_str_printf(&s, " %s", f);
+  st_str_printf(&s,
+                "\nhierarchy -check -top accelerator\n%s -top accelerator\n"
+                "tee -q -o build/synth.part stat\n",
+                p->t->synth);
+  const char *text = st_arena_copy(p->a, s.data, s.len);
+  st_str_free(&s);
+  return text;
+}
+
 static int by_name(const void *x, const void *y) {
   return strcmp(((const StHlsFile *)x)->name, ((const StHlsFile *)y)->name);
 }
@@ -88,7 +107,9 @@ const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
   }
   add(a, &files, ST_RTL_MARKER, st_rtl_top(p));
   add(a, &files, ST_RTL_AXI, st_rtl_axi(p));
-  add(a, &files, "files.f", file_list(p, asset, assets));
+  const char *list = file_list(p, asset, assets);
+  add(a, &files, "files.f", list);
+  add(a, &files, "synth.ys", synth_script(p, list));
   add(a, &files, "sim/design.cpp", design_cpp(p));
   add(a, &files, "sim/ports.cpp", st_rtl_ports_cpp(p));
   add(a, &files, "sim/axi_ports.cpp", st_rtl_axi_cpp(p));

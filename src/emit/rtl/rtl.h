@@ -18,8 +18,14 @@ bool st_emit_rtl(const StModule *m, const StTarget *t, const char *dir,
                  StDiag *diag);
 bool st_rtl_write(const StHlsFile *file, int n, const char *dir, StDiag *diag);
 
+/* The module of an op that moves tokens. */
+const char *st_rtl_unit_name(StArena *a, const StOp *op);
+
 /* A file that only directories of this kind have. */
 #define ST_RTL_MARKER "accelerator.sv"
+
+/* What `make synth` writes: Yosys' statistics of every module. */
+#define ST_RTL_STAT "build/synth.stat"
 
 /* The accelerator behind AXI. */
 #define ST_RTL_AXI "axi_accelerator.sv"
