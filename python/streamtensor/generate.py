@@ -108,6 +108,23 @@ class Printer:
             self.show()
 
 
+class Progress:
+    """On a terminal, while nothing else is printed: how far, and how long."""
+
+    def __init__(self, steps, shown):
+        self.steps, self.shown = steps, shown and sys.stderr.isatty()
+        self.start = self.said = time.monotonic()
+
+    def tell(self, done):
+        t = time.monotonic()
+        if not self.shown or t - self.said < 2:
+            return
+        self.said = t
+        left = (t - self.start) / done * (self.steps - done)
+        print(f"generate: {done} of {self.steps} steps, about {left:.0f} s "
+              "more", file=sys.stderr)
+
+
 def summary(session, steps, prompt_steps):
     ms = [s.cycles / session.clock_mhz / 1e3 for s in steps]
     made = steps[prompt_steps:]
@@ -185,6 +202,7 @@ def generate(args):
         quiet = args.json or args.timing_only
         printer = Printer(tokenizer, prompt, quiet)
         prompt_steps = -(-len(prompt) // session.chunk)
+        progress = Progress(prompt_steps + args.n - 1, quiet)
         steps = []
         start = time.monotonic()
         for step in session.generate(prompt, args.n,
@@ -193,6 +211,7 @@ def generate(args):
             steps.append(step)
             if len(steps) >= prompt_steps:
                 printer.add(step.token)
+            progress.tell(len(steps))
         wall = time.monotonic() - start
         printer.show(last=True)
         if not quiet:

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "driver/fit.h"
+#include "driver/progress.h"
 
 /* ---- compiling
  * ----------------------------------------------------------------- */
@@ -174,8 +175,10 @@ static bool put_build(const StCompileOptions *o, const StPackage *p,
 static StModule *compile_once(const StPackage *p, const StTarget *t,
                                Schemes s, const StAttempt *attempt,
                                const double *factor, Extras *extras,
-                               StCompileReport *r, StDiag *diag) {
+                               StCompileReport *r, StProgress *progress,
+                               StDiag *diag) {
   double start = now();
+  st_progress_design(progress);
   StModule *m = st_import_linalg(&p->sig, p->text, diag);
   r->pass[0] = (StPassTime){"import", now() - start};
   r->npasses = 1;
@@ -194,7 +197,7 @@ static StModule *compile_once(const StPackage *p, const StTarget *t,
                        .diag = diag,
                        .certificate = &extras->certificate,
                        .quantised = &extras->quantised};
-  StPipelineOptions options = {0};
+  StPipelineOptions options = {.before = st_progress_pass, .user = progress};
   int n = 0;
   bool ok = st_pipeline_run(m, &ctx, NULL, 0, &options, r->pass + 1, &n);
   r->npasses += n;
@@ -209,12 +212,12 @@ static StModule *compile_once(const StPackage *p, const StTarget *t,
 static StModule *compile_fitting(const StPackage *p, const StTarget *t,
                                  Schemes schemes, const double *factor,
                                  Extras *extras, StCompileReport *r,
-                                 StDiag *diag) {
+                                 StProgress *progress, StDiag *diag) {
   bool given = factor[0] > 0;
   const StAttempt *attempt;
   for (int i = 0; (attempt = st_build_attempt(i)) != NULL;) {
     StModule *m =
-        compile_once(p, t, schemes, attempt, factor, extras, r, diag);
+        compile_once(p, t, schemes, attempt, factor, extras, r, progress, diag);
     if (!m)
       return NULL;
     StShortage s = st_fit_shortage(m, t);
@@ -249,8 +252,10 @@ bool st_build_write(const StCompileOptions *o, StCompileReport *r,
     p->sig.chunk = o->design.chunk;
   Extras extras = {0};
   st_str_init(&extras.certificate);
+  StProgress progress;
+  st_progress_start(&progress, o->progress);
   StModule *m = t ? compile_fitting(p, t, s, o->design.factor, &extras, r,
-                                    diag)
+                                    &progress, diag)
                   : NULL;
   r->seconds = now() - start;
   bool ok = m && put_build(o, p, m, t, s.kv, &extras, r, diag);

@@ -28,6 +28,7 @@ typedef struct {
   const char *quantisation; /* as st_scheme_parse knows it */
   const char *kv;           /* as st_kv_parse knows it; may be NULL */
   StDesign design;
+  FILE *progress; /* lines while it takes long; NULL: none */
 } StCompileOptions;
 
 /* What a compilation tells. */

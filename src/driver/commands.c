@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/json.h"
 #include "base/str.h"
@@ -68,6 +69,7 @@ int st_command_compile(int argc, char **argv) {
   if (!o.build)
     return usage("compile needs -o BUILD");
   o.package = package;
+  o.progress = isatty(STDERR_FILENO) ? stderr : NULL;
   StDiag *diag = st_diag_new(stderr);
   StCompileReport r;
   bool ok = st_design_parse(factors, chunk, &o.design, diag) &&

@@ -106,6 +106,8 @@ bool st_pipeline_run(StModule *m, const StPassContext *ctx,
     if (!is_named(names, nnames, list[i].name))
       continue;
     double start = now();
+    if (options->before)
+      options->before(options->user, list[i].name);
     ok = run_one(m, ctx, &list[i], options);
     if (times)
       times[done++] = (StPassTime){list[i].name, now() - start};

@@ -16,6 +16,8 @@ typedef struct {
   const char *print_after; /* pass name or "all"; NULL: print nothing */
   FILE *print_to;          /* where print_after prints */
   bool round_trip;         /* print, parse, print after each pass: equal bytes */
+  void (*before)(void *user, const char *pass); /* a pass; may be NULL */
+  void *user;
 } StPipelineOptions;
 
 /* The passes in order; *n is their number. */
