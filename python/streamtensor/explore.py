@@ -73,6 +73,7 @@ def command():
     here = os.path.dirname(os.path.abspath(__file__))
     root = os.path.dirname(os.path.dirname(here))
     for path in (os.environ.get("STREAMTENSOR"),
+                 os.path.join(here, "bin", "streamtensor"),
                  os.path.join(root, "build", "streamtensor"),
                  shutil.which("streamtensor")):
         if path and os.path.exists(path):

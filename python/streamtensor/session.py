@@ -42,9 +42,11 @@ def _find_library():
 
 def _load():
     # The library looks above the executable, which is Python's here.
-    targets = os.path.join(_ROOT, "targets")
-    if os.path.isdir(targets):
-        os.environ.setdefault("STREAMTENSOR_TARGETS", targets)
+    for above in (_HERE, _ROOT):
+        targets = os.path.join(above, "targets")
+        if os.path.isdir(targets):
+            os.environ.setdefault("STREAMTENSOR_TARGETS", targets)
+            break
     lib = ctypes.CDLL(_find_library())
     handle, text, size = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t
     i64 = ctypes.c_int64

@@ -24,8 +24,10 @@ int st_command_opt(int argc, char **argv);
 int st_command_doctor(int argc, char **argv);
 /* export, generate, chat, serve, explore: what lives in Python. */
 int st_command_python(int argc, char **argv);
-/* The directory above this executable that holds .venv; false: none. */
-bool st_python_root(char *path, size_t size);
+/* The Python that runs them, and where it finds our modules ("": it does): of
+ * the installed package, else of the checkout that this executable is in;
+ * false: there is none. */
+bool st_python_find(char *python, size_t size, char *path, size_t path_size);
 
 /* ---- options ------------------------------------------------------------ */
 

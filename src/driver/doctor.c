@@ -98,12 +98,11 @@ static bool ask_python(StStr *out, const char *python) {
 static void look_at_python(Findings *f, StArena *a) {
   static const Thing environment = {".venv", true, "export, generate, explore",
                                     "scripts/setup.sh"};
-  char root[PATH_MAX];
+  char python[PATH_MAX], path[PATH_MAX];
   StStr said;
   st_str_init(&said);
-  bool there = st_python_root(root, sizeof root);
-  const char *python = st_arena_printf(a, "%s/.venv/bin/python", root);
-  there = there && ask_python(&said, python);
+  bool there = st_python_find(python, sizeof python, path, sizeof path) &&
+               ask_python(&said, python);
   size_t n = there ? strcspn(said.data, "\n") : 0;
   note(f, &environment,
        there ? st_arena_printf(a, "Python %.*s, %s", (int)n, said.data, python)

@@ -1,4 +1,5 @@
-/* Commands that live in Python: found beside this executable or above it. */
+/* Commands that live in Python: the one that the installed command names, or
+ * that of the checkout this executable is in. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -9,7 +10,8 @@
 #include "base/arena.h"
 #include "driver/command.h"
 
-bool st_python_root(char *path, size_t size) {
+/* The directory above this executable that holds .venv; false: none. */
+static bool find_root(char *path, size_t size) {
   ssize_t n = readlink("/proc/self/exe", path, size - 1);
   if (n <= 0)
     return false;
@@ -24,16 +26,27 @@ bool st_python_root(char *path, size_t size) {
   return false;
 }
 
+bool st_python_find(char *python, size_t size, char *path, size_t path_size) {
+  const char *given = getenv("STREAMTENSOR_PYTHON");
+  path[0] = 0;
+  if (given && *given)
+    return (size_t)snprintf(python, size, "%s", given) < size;
+  char root[PATH_MAX];
+  if (!find_root(root, sizeof root))
+    return false;
+  return (size_t)snprintf(python, size, "%s/.venv/bin/python", root) < size &&
+         (size_t)snprintf(path, path_size, "%s/python", root) < path_size;
+}
+
 int st_command_python(int argc, char **argv) {
-  char root[PATH_MAX], python[PATH_MAX + 32], path[2 * PATH_MAX];
-  if (!st_python_root(root, sizeof root)) {
+  char python[PATH_MAX], path[PATH_MAX];
+  if (!st_python_find(python, sizeof python, path, sizeof path)) {
     fprintf(stderr, "streamtensor: no Python environment (.venv) was found; "
                     "run scripts/setup.sh\n");
     return 1;
   }
-  snprintf(python, sizeof python, "%s/.venv/bin/python", root);
-  snprintf(path, sizeof path, "%s/python", root);
-  setenv("PYTHONPATH", path, 1);
+  if (path[0])
+    setenv("PYTHONPATH", path, 1);
   StArena *arena = st_arena_new();
   char **args = ST_NEW_N(arena, char *, argc + 4);
   char dash_m[] = "-m", module[] = "streamtensor";
