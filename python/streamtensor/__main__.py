@@ -33,6 +33,9 @@ def _parser():
     parser.add_argument("--group", type=int, metavar="N",
                         help="with --calibrate: elements that share a scale "
                              "(default 32)")
+    parser.add_argument("--windows", type=int, metavar="N",
+                        help="with --calibrate: pieces of 128 tokens of the "
+                             "text (default 128)")
     parser.add_argument("--tune", type=int, metavar="N",
                         help="with --calibrate: steps of training the integers "
                              "(default 0)")
@@ -42,11 +45,12 @@ def _parser():
 def _calibration(args):
     """What export_causal_lm wants to know of it; or None."""
     from .errors import ExportError
-    given = {k: v for k, v in (("group", args.group), ("steps", args.tune))
-             if v is not None}
+    given = {k: v for k, v in (("group", args.group), ("steps", args.tune),
+                               ("windows", args.windows)) if v is not None}
     if args.calibrate is None:
         if given:
-            raise ExportError("--group and --tune go with --calibrate")
+            raise ExportError("--group, --windows and --tune go with "
+                              "--calibrate")
         return None
     if ".py:" in args.model:
         raise ExportError("--calibrate is for language models")
@@ -57,6 +61,8 @@ def _calibration(args):
         raise ExportError(f"--calibrate: there is no file {args.calibrate}")
     if not 16 <= given.get("group", 16) <= 1024:
         raise ExportError("--group is from 16 to 1024")
+    if given.get("windows", 1) < 1:
+        raise ExportError("--windows is at least 1")
     if given.get("steps", 0) < 0:
         raise ExportError("--tune is at least 0")
     return args.calibrate, given

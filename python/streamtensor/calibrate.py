@@ -28,6 +28,7 @@ class Options(NamedTuple):
     table_bits: int = 8  # of matrices whose rows are looked up as well
     windows: int = 128  # of calibration text
     window: int = 128  # tokens
+    first: int = 256  # windows by which matrices are rounded, before tuning
     steps: int = 0  # of tuning
     seed: int = 0
 
@@ -267,12 +268,20 @@ def _tune(model, matrices, rounded, ids, options, say):
             say(f"tuning step {step}: mean KL {loss.item():.5f}")
 
 
+def bits_of(grids):
+    """Bits of a weight with its part of scales and minimums, on average."""
+    return sum(g.bits * g.codes.size + 16 * g.scales.size *
+               (1 if g.mins is None else 2) for g in grids) / \
+        sum(g.codes.size for g in grids)
+
+
 def calibrate(model, ids, options, say):
     """Name -> Grid of every matrix that linear layers multiply by."""
     matrices, tables = _matrices(model), _tables(model)
     if not matrices:
         raise ExportError("--calibrate: the model has no linear layers")
-    sums = _hessians(model, matrices, ids.split(BATCH))
+    first = ids[:options.first]
+    sums = _hessians(model, matrices, first.split(BATCH))
     rounded = {}
     for name, modules in matrices.items():
         turned = _transposed(modules[0])
@@ -282,7 +291,10 @@ def calibrate(model, ids, options, say):
         parts = _round_matrix(w, sums[name], bits,
                               group_of(w.shape[1], options.group))
         rounded[name] = Rounded(*parts, bits, turned)
-    say(f"{len(rounded)} matrices rounded on {ids.numel()} tokens")
-    if options.steps:
-        _tune(model, matrices, rounded, ids, options, say)
+    grids = {name: r.grid() for name, r in rounded.items()}
+    say(f"{len(rounded)} matrices rounded on {first.numel()} tokens, "
+        f"{bits_of(grids.values()):.2f} bits a weight")
+    if not options.steps:
+        return grids
+    _tune(model, matrices, rounded, ids, options, say)
     return {name: r.grid() for name, r in rounded.items()}

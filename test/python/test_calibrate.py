@@ -14,6 +14,7 @@ sys.path[:0] = [os.path.join(HERE, "..", "..", "python"), HERE]
 import tiny_models  # noqa: E402
 from streamtensor import calibrate, export  # noqa: E402
 from streamtensor.errors import ExportError  # noqa: E402
+from streamtensor.grids import Grid  # noqa: E402
 
 SMALL = dict(windows=8, window=24, group=16)
 
@@ -82,6 +83,18 @@ def test_rounding_and_tuning(family, axis, tmp_path):
     tuned = calibrate.calibrate(
         model, ids, options._replace(steps=60), lambda text: None)
     assert divergence(model, tuned, ids) < 0.8 * own
+
+
+def test_bits_of_a_weight():
+    """4 bits, a scale and a minimum for 32; 8 bits and a scale for 16."""
+    def grid(bits, n, group, mins):
+        numbers = np.zeros(n // group, np.float16)
+        return Grid(bits, 0, np.zeros((n // group, group), np.int8), numbers,
+                    numbers if mins else None)
+
+    narrow, wide = grid(4, 3200, 32, True), grid(8, 3200, 16, False)
+    assert calibrate.bits_of([narrow]) == 5
+    assert calibrate.bits_of([narrow, wide]) == 7
 
 
 def test_groups_divide_what_they_group():
