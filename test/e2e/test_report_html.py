@@ -116,7 +116,8 @@ class Two(torch.nn.Module):
 def make""")
     (work / "two.py").write_text(source)
     command("export", f"{work}/two.py:make", "-o", work / "two.pkg")
-    command("compile", work / "two.pkg", "-o", work / "two.build")
+    command("compile", work / "two.pkg", "-o", work / "two.build", "-t",
+            "ecp5-85f")
     command("report", work / "two.build", "--html", work / "two.html")
     data = data_of(work / "two.html")
     assert name.replace("/", "") in {n["name"] for n in data["nodes"]}
@@ -137,12 +138,12 @@ def test_usage_and_failures(stories, work, command):
     assert not data_of(work / "broken.html")["certificate"]["ok"]
 
 
-def drawn(path):
-    """The page's elements after its program has run, and what it said."""
+def drawn(path, place=""):
+    """The page's elements after its program has run without a complaint."""
     p = subprocess.run(
         [BROWSER, "--headless", "--no-sandbox", "--disable-gpu",
          "--enable-logging=stderr", "--window-size=1400,1000", "--dump-dom",
-         f"file://{path}"], capture_output=True, text=True, timeout=120)
+         f"file://{path}{place}"], capture_output=True, text=True, timeout=120)
     assert "CONSOLE" not in p.stderr, p.stderr
     return p.stdout
 
@@ -166,3 +167,15 @@ if BROWSER:
                 assert abs(x - a) >= (w + c) / 2 or abs(y - b) >= (h + d) / 2
         assert dom.count("<tr data-op=") == len(data["nodes"])
         assert "Checked: no FIFO overflows" in dom
+
+    def test_browser_shows_an_op(page):
+        nodes = data_of(page)["nodes"]
+        kernel = next(n for n in nodes if n["kind"] == "kernel" and
+                      n.get("repeat"))
+        dom = drawn(page, f"#op={kernel['id']}")
+        detail = re.search(r'<aside id="detail">(.*?)</aside>', dom, re.S)[1]
+        text = html.unescape(re.sub(r"<[^>]*>", "", detail))
+        assert f"#{kernel['id']} kernel: {kernel['label']}" in text
+        assert kernel["schedule"] in text and kernel["text"] in text
+        assert text.count(f"layers{kernel['repeat']}") == 1
+        assert dom.count('class="node chosen"') == 1

@@ -104,7 +104,7 @@ function drawChannels() {
   const list = step.channels, width = chartWidth();
   if (!list.length) {
     $("memoryhint").textContent = "Parameters are on chip: there are no memory channels.";
-    $("channels").remove();
+    $("channels").hidden = true;
     return;
   }
   const moved = list.reduce((s, c) => s + c.read + c.written, 0);
@@ -215,7 +215,11 @@ net.append(scene);
 paint();
 start();
 watchMouse();
-showNode(data.nodes.reduce((a, b) => b.cost.lut > a.cost.lut ? b : a));
+const asked = nodeOf.get(Number((location.hash.match(/^#op=(\d+)$/) || [])[1]));
+if (asked) showNode(asked, true);
+else showNode(data.nodes.reduce((a, b) => b.cost.lut > a.cost.lut ? b : a));
+if (!data.ctx) for (const e of document.querySelectorAll("[data-run]"))
+  e.textContent = e.dataset.run;
 $("fit").addEventListener("click", fit);
 $("tint").addEventListener("change", paint);
 $("search").addEventListener("input", search);
