@@ -108,10 +108,14 @@ static void look_at_python(Findings *f, StArena *a) {
        there ? st_arena_printf(a, "Python %.*s, %s", (int)n, said.data, python)
              : NULL);
   const char *at = there ? said.data + n : "";
+  bool installed = getenv("STREAMTENSOR_PYTHON") != NULL;
   for (int i = 0; i < COUNT(packages); i++) {
+    Thing package = packages[i];
+    if (installed)
+      package.remedy = st_arena_printf(a, "pip install %s", package.name);
     at += *at == '\n';
     n = strcspn(at, "\n");
-    note(f, &packages[i], n ? st_arena_printf(a, "%.*s", (int)n, at) : NULL);
+    note(f, &package, n ? st_arena_printf(a, "%.*s", (int)n, at) : NULL);
     at += n;
   }
   st_str_free(&said);
@@ -136,13 +140,15 @@ static void look_at_library(Findings *f, StArena *a) {
   char self[PATH_MAX];
   ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
   self[n > 0 ? n : 0] = 0;
-  char *slash = strrchr(self, '/');
-  const char *given = getenv("STREAMTENSOR_LIBRARY");
-  const char *path =
-      given ? given
-            : st_arena_printf(a, "%.*s/libstreamtensor.so",
-                              slash ? (int)(slash - self) : 0, self);
-  note(f, &library, access(path, R_OK) == 0 ? path : NULL);
+  const char *path = getenv("STREAMTENSOR_LIBRARY");
+  char *slash;
+  /* beside the command in a checkout, a directory up when installed */
+  for (int up = 0; !path && up < 2 && (slash = strrchr(self, '/')); up++) {
+    *slash = 0;
+    const char *here = st_arena_printf(a, "%s/libstreamtensor.so", self);
+    path = access(here, R_OK) == 0 ? here : NULL;
+  }
+  note(f, &library, path && access(path, R_OK) == 0 ? path : NULL);
 }
 
 static void print_findings(const Findings *f) {

@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 
+import highsbox
+
 from stories import COMMAND, ROOT
 from test_cli import COMMANDS
 
@@ -33,6 +35,22 @@ def test_doctor_names_what_is_missing(command):
     missing = {t["name"]: t["remedy"] for t in things if not t["found"]}
     assert set(missing) == {"targets", "make", "g++", "verilator"}
     assert "STREAMTENSOR_TARGETS" in missing["targets"]
+
+
+def test_doctor_of_an_installed_package(tmp_path):
+    subprocess.run(["cmake", "--install", os.path.dirname(COMMAND), "--prefix",
+                    tmp_path], check=True, capture_output=True)
+    (tmp_path / "highsbox").symlink_to(highsbox.__path__[0])
+    env = {k: v for k, v in os.environ.items()
+           if not k.startswith("STREAMTENSOR")}
+    env["STREAMTENSOR_PYTHON"] = "/usr/bin/python3"  # it has no torch
+    p = subprocess.run([tmp_path / "streamtensor/bin/streamtensor", "doctor"],
+                       env=env, capture_output=True, text=True)
+    assert p.returncode == 1
+    for line in (f"libstreamtensor.so +{tmp_path}/streamtensor/libstream",
+                 f"targets +{tmp_path}/streamtensor/targets/u55c.toml",
+                 r"MISSING +torch +for export: pip install torch\n"):
+        assert re.search(line, p.stdout), p.stdout
 
 
 def complete(*words):
