@@ -49,6 +49,9 @@ static void fill_lanes(StArena *a, StPortInfo *p, const StNest *n,
   p->lane_elem = ST_NEW_N(a, int, p->nlanes);
   p->token = 1;
   int64_t *stride = ST_NEW_N(a, int64_t, rank + 1);
+  int *walks = ST_NEW_N(a, int, n->nlanes + 1);
+  for (int l = 0; l < n->nlanes; l++)
+    walks[l] = data_dim(map, rank, n->lane[l].dim);
   for (int d = rank; d-- > 0;) {
     stride[d] = p->token;
     p->token *= (int)p->order.elem[d];
@@ -60,9 +63,8 @@ static void fill_lanes(StArena *a, StPortInfo *p, const StNest *n,
     for (int l = n->nlanes; l-- > 0;) {
       int at = rest % n->lane[l].size;
       rest /= n->lane[l].size;
-      int d = data_dim(map, rank, n->lane[l].dim);
-      if (d >= 0)
-        elem += at * stride[d];
+      if (walks[l] >= 0)
+        elem += at * stride[walks[l]];
       else if (output && n->dim[n->lane[l].dim].reduction && at)
         skip = true;
     }
@@ -70,8 +72,9 @@ static void fill_lanes(StArena *a, StPortInfo *p, const StNest *n,
   }
 }
 
-static StPortInfo port(StArena *a, const StNest *n, const StAffine *map,
-                       int rank, const StGuard *g, bool output) {
+/* All but the lanes. */
+static StPortInfo outline(StArena *a, const StNest *n, const StAffine *map,
+                          int rank, const StGuard *g, bool output) {
   StPortInfo p = {.guard_loop = -1};
   for (int i = 0; i < n->nloops; i++) {
     if (data_dim(map, rank, n->loop[i].dim) >= 0 ||
@@ -101,21 +104,41 @@ static StPortInfo port(StArena *a, const StNest *n, const StAffine *map,
         o->elem[d] = n->lane[l].size;
   }
   fill_order(a, &p, n, map, rank, output);
-  fill_lanes(a, &p, n, map, rank, output);
   return p;
 }
 
-StPortInfo st_port_input(StArena *a, const StOp *op, int k) {
+static StPortInfo input(StArena *a, const StOp *op, int k) {
   const StNest *n = &op->u.nest;
-  StPortInfo p = port(a, n, n->in[k].map, op->operand[k]->type.rank,
-                      &n->in[k].guard, false);
+  return outline(a, n, n->in[k].map, op->operand[k]->type.rank,
+                 &n->in[k].guard, false);
+}
+
+static StPortInfo output(StArena *a, const StOp *op, int k) {
+  const StNest *n = &op->u.nest;
+  return outline(a, n, n->out[k].map, op->result[k]->type.rank,
+                 &n->out[k].guard, true);
+}
+
+StPortInfo st_port_input(StArena *a, const StOp *op, int k) {
+  StPortInfo p = input(a, op, k);
+  fill_lanes(a, &p, &op->u.nest, op->u.nest.in[k].map,
+             op->operand[k]->type.rank, false);
   return p;
 }
 
 StPortInfo st_port_output(StArena *a, const StOp *op, int k) {
-  const StNest *n = &op->u.nest;
-  return port(a, n, n->out[k].map, op->result[k]->type.rank, &n->out[k].guard,
-              true);
+  StPortInfo p = output(a, op, k);
+  fill_lanes(a, &p, &op->u.nest, op->u.nest.out[k].map,
+             op->result[k]->type.rank, true);
+  return p;
+}
+
+StItensor st_port_input_order(StArena *a, const StOp *op, int k) {
+  return input(a, op, k).order;
+}
+
+StItensor st_port_output_order(StArena *a, const StOp *op, int k) {
+  return output(a, op, k).order;
 }
 
 StKernelInfo st_kernel_info(StArena *a, const StOp *op) {

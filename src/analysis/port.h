@@ -25,6 +25,9 @@ typedef struct {
 /* Port of operand or result `k` of kernel `op`, in the arena. */
 StPortInfo st_port_input(StArena *a, const StOp *op, int k);
 StPortInfo st_port_output(StArena *a, const StOp *op, int k);
+/* The order of it alone, which does not take time for every lane. */
+StItensor st_port_input_order(StArena *a, const StOp *op, int k);
+StItensor st_port_output_order(StArena *a, const StOp *op, int k);
 
 typedef struct {
   bool reduces;       /* has reduction dims */

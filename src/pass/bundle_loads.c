@@ -16,7 +16,6 @@
  * If channels of their own are no slower the loads stay as they are. */
 #include "pass/pass.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "ir/itensor.h"
@@ -164,32 +163,34 @@ static int64_t time_alone(const Bundler *b) {
   return most;
 }
 
-/* Cycles by which transfers that are not bundled exceed the bundle's. */
-static double time_beyond(const Bundler *b, int64_t beats) {
+/* The longest of the transfers that are not bundled. */
+static int64_t time_of_others(const Bundler *b) {
   const StModule *m = b->module;
-  double sum = 0;
+  int64_t most = 0;
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
     bool moves = op->kind == ST_OP_LOAD || op->kind == ST_OP_STORE;
     if (!moves || b->is_bundled[op->id])
       continue;
     int64_t time = time_of(b, op);
-    sum += time > beats ? (double)(time - beats) : 0;
+    most = time > most ? time : most;
   }
-  return sum;
+  return most;
 }
 
-/* Channels of the bundle: as many as make its time, and what others take beyond
- * that, least. 0: the loads are as fast on channels of their own. */
+/* Channels of the bundle: as many as make its time and that of others, which
+ * they take at the same time, least. 0: the loads are as fast on channels of
+ * their own. */
 static int choose_channels(Bundler *b) {
   int most = b->target->memory.channels - 1, best = 0;
-  double least = INFINITY;
+  int64_t least = INT64_MAX;
   st_channels_deal(b->module, b->target, 0, NULL);
   int64_t alone = time_alone(b);
   for (int n = most; n >= least_channels(b->target); n--) {
     int64_t beats = st_bundle_place(&b->program, bits_a_cycle(b->target, n));
     st_channels_deal(b->module, b->target, n, b->is_bundled);
-    double time = (double)beats + time_beyond(b, beats);
+    int64_t others = time_of_others(b);
+    int64_t time = beats > others ? beats : others;
     if (beats >= alone || time >= least)
       continue;
     least = time;

@@ -67,22 +67,22 @@ static void measure(const StModule *m, const bool *without, Tensor *all) {
   }
 }
 
-/* Channels for caches that have their own: by their part of all needs; one at
- * least is left for the rest. */
-static void place_caches(const StModule *m, const Tensor *all, int n, int first,
-                         int channels, Place *place) {
-  double sum = 0;
-  int left = channels - first - 1, most = left;
-  for (int i = 0; i < n; i++)
-    sum += all[i].need;
+/* Channels that all caches share: their part of all needs; one at least is left
+ * for the rest. How many. */
+static int place_caches(const StModule *m, const Tensor *all, int n, int first,
+                        int channels, Place *place) {
+  double sum = 0, caches = 0;
   for (int i = 0; i < n; i++) {
-    int each = (int)(most * all[i].need / sum + 0.5);
-    each = each < left ? each : left;
-    if (!is_cache(m, &all[i]) || each < 1)
-      continue;
-    place[all[i].tensor] = (Place){channels - 1 - left, each};
-    left -= each;
+    sum += all[i].need;
+    caches += is_cache(m, &all[i]) ? all[i].need : 0;
   }
+  int left = channels - first;
+  int share = sum > 0 ? (int)(left * caches / sum + 0.5) : 0;
+  share = share < left ? share : left - 1;
+  for (int i = 0; i < n && share; i++)
+    if (is_cache(m, &all[i]))
+      place[all[i].tensor] = (Place){first, share};
+  return share;
 }
 
 /* Caches are spread over channels of their own; the others each get a channel
@@ -97,10 +97,7 @@ static Place *deal(StArena *a, const StModule *m, const StTarget *t, int first,
     all[i].tensor = i;
   measure(m, without, all);
   qsort(all, (size_t)n, sizeof *all, by_need);
-  place_caches(m, all, n, first, channels, place);
-  for (int i = 0; i < n; i++)
-    if (place[i].channels && place[i].channel + place[i].channels > first)
-      first = place[i].channel + place[i].channels;
+  first += place_caches(m, all, n, first, channels, place);
   for (int i = 0; i < n; i++) {
     if (place[all[i].tensor].channels)
       continue;

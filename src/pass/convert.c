@@ -89,35 +89,44 @@ static bool in_repeat(const StValue *v) {
          op->u.nest.dim[op->u.nest.loop[0].dim].iteration;
 }
 
-StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want) {
-  StArena *a = m->arena;
-  StOp *op = st_op_new(m, ST_OP_CONVERTER, in->def->loc, 1, &in, 1);
-  op->name = in->def->name;
-  StConverter *c = &op->u.converter;
-  Side x = side_of(a, in->type.order), y = side_of(a, want);
-  bool again = false; /* windows after the first of the same shared loops */
+StConversion st_conversion(StArena *a, const StItensor *in,
+                           const StItensor *want) {
+  Side x = side_of(a, in), y = side_of(a, want);
   while (x.at < x.n && y.at < y.n && y.loop[y.at].dim >= 0 &&
-         same_range(in->type.order, want, y.loop[y.at].dim) &&
-         match(&x, &y)) {
-    again |= (y.at > 0 || !in_repeat(in)) &&
-             st_sym_max(y.loop[y.at].trip, m->ctx, m->chunk) > 1;
+         same_range(in, want, y.loop[y.at].dim) && match(&x, &y)) {
     x.at++;
     y.at++;
   }
-  c->shared = x.at;
-  c->fill = with_loops(a, in->type.order, &x);
-  c->drain = with_loops(a, want, &y);
-  c->banks = again ? 2 : 1;
-  StItensor f = st_itensor_elements(a, &c->fill, c->shared);
-  StItensor d = st_itensor_elements(a, &c->drain, c->shared);
+  StConversion c = {.fill = with_loops(a, in, &x),
+                    .drain = with_loops(a, want, &y),
+                    .shared = x.at};
+  StItensor f = st_itensor_elements(a, &c.fill, c.shared);
+  StItensor d = st_itensor_elements(a, &c.drain, c.shared);
   bool whole = true;
   for (int i = 0; i < f.rank; i++)
-    whole &= same_range(in->type.order, want, i);
-  c->flow = whole && st_itensor_same(a, &f, &d);
+    whole &= same_range(in, want, i);
+  c.flow = whole && st_itensor_same(a, &f, &d);
+  return c;
+}
+
+StOp *st_converter_new(StModule *m, StValue *in, const StItensor *want) {
+  StOp *op = st_op_new(m, ST_OP_CONVERTER, in->def->loc, 1, &in, 1);
+  op->name = in->def->name;
+  StConverter *c = &op->u.converter;
+  StConversion x = st_conversion(m->arena, in->type.order, want);
+  bool again = false; /* windows after the first of the same shared loops */
+  for (int i = 0; i < x.shared; i++)
+    again |= (i > 0 || !in_repeat(in)) &&
+             st_sym_max(x.drain.loop[i].trip, m->ctx, m->chunk) > 1;
+  c->shared = x.shared;
+  c->fill = x.fill;
+  c->drain = x.drain;
+  c->banks = again ? 2 : 1;
+  c->flow = x.flow;
   size_window(m, c);
   StType *t = &op->result[0]->type;
   *t = in->type;
-  t->order = ST_NEW(a, StItensor);
+  t->order = ST_NEW(m->arena, StItensor);
   *t->order = *want;
   return op;
 }

@@ -139,7 +139,7 @@ static StOp *filter(Stream *s, StValue *v, int d, StSym lo, StSym count) {
   StType *t = &op->result[0]->type;
   *t = st_type_tensor(a, v->type.dtype, v->type.rank, v->type.shape);
   t->shape[d] = count;
-  set_stream(a, op->result[0], st_port_output(a, op, 0).order);
+  set_stream(a, op->result[0], st_port_output_order(a, op, 0));
   append(s, op);
   return op->result[0]->def;
 }
@@ -256,7 +256,7 @@ static void request_operands(Stream *s, StOp *op) {
   if (op->kind == ST_OP_GENERIC)
     for (int k = 0; k < op->noperands; k++)
       if (!is_stored(op->operand[k]))
-        request(s, op, k, st_port_input(s->a, op, k).order);
+        request(s, op, k, st_port_input_order(s->a, op, k));
   if (op->kind == ST_OP_LOAD && op->noperands == 2) {
     const StItensor *o = op->result[0]->type.order;
     StItensor index = {.rank = op->operand[1]->type.rank};
@@ -283,12 +283,12 @@ static void make_kernel(Stream *s, StOp *op) {
   drop_unused(s, op);
   for (int k = 0; k < op->noperands; k++)
     if (is_stored(op->operand[k])) {
-      StItensor order = st_port_input(s->a, op, k).order;
+      StItensor order = st_port_input_order(s->a, op, k);
       op->operand[k] = load(s, op->operand[k], &order);
     }
   append(s, op);
   for (int r = 0; r < op->nresults; r++) {
-    set_stream(s->a, op->result[r], st_port_output(s->a, op, r).order);
+    set_stream(s->a, op->result[r], st_port_output_order(s->a, op, r));
     distribute(s, op->result[r], &s->requests[op->result[r]->id]);
   }
 }
@@ -351,7 +351,7 @@ static void settle_stores(Stream *s) {
       StValue *value = r->user->operand[0];
       r->order = value->type.order
                      ? *value->type.order
-                     : st_port_output(s->a, value->def, value->result).order;
+                     : st_port_output_order(s->a, value->def, value->result);
       /* a copy: filters move the origin of a request */
       StSym *origin = ST_NEW_N(s->a, StSym, r->order.rank + 1);
       memcpy(origin, r->order.origin,

@@ -23,12 +23,6 @@
 /* Elements of a row of the context that are moved at once, at least. */
 enum { ROW = 64 };
 
-/* Share of a target's budget that the kernels may take; the rest is for
- * buffers and movers. */
-static const double kernels_share = 0.85;
-/* The same of multipliers, which only kernels have. */
-static const double multipliers_share = 0.99;
-
 /* ---- natural order ---------------------------------------------------------- */
 
 /* Dims in the order in which the largest stored operand has them in memory,
@@ -208,7 +202,8 @@ static void plan_follow(const StTile *t, const StOp *op, int k,
     for (int d = 0; d < n->ndims; d++)
       if (!p->done[d] && !n->dim[d].reduction)
         dims[count++] = d;
-    st_tile_take_lanes(t, op, p, dims, count, want);
+    int first = inside_context(op, dims, count);
+    st_tile_take_lanes(t, op, p, dims + first, count - first, want);
   }
 }
 
@@ -316,9 +311,9 @@ static void schedule_view(StTile *t, StOp *op) {
   st_tile_set_view_flow(t, op);
 }
 
-static void schedule_all(StTile *t, const StTileSlack *slack) {
+void st_tile_schedule(StTile *t) {
+  t->tokens = 1;
   t->flow = ST_NEW_N(t->scratch, StTileFlow, t->m->next_value + 1);
-  t->slack = *slack;
   st_tile_find_wants(t);
   for (int i = 0; i < t->m->op.n; i++) {
     StOp *op = t->m->op.at[i];
@@ -333,119 +328,30 @@ static void schedule_all(StTile *t, const StTileSlack *slack) {
 
 /* Levels and times, which all trials share. */
 static void prepare(StTile *t) {
-  static const StTileSlack same = {1, 1, 1};
+  t->slack = (StTileSlack){1, 1, 1};
   t->arena = t->scratch;
   t->level = ST_NEW_N(t->arena, int, t->m->next_op + 1);
+  t->haste = ST_NEW_N(t->arena, double, t->m->next_op + 1);
+  for (int i = 0; i < t->m->next_op; i++)
+    t->haste[i] = 1;
   st_tile_set_budget(t);
-  schedule_all(t, &same);
+  st_tile_schedule(t);
   st_tile_set_levels(t);
   st_tile_set_budget(t);
   t->arena = t->m->arena;
 }
 
-static StCost sum_cost(const StTile *t) {
-  StCost sum = {0};
-  for (int i = 0; i < t->m->op.n; i++)
-    if (t->m->op.at[i]->kind == ST_OP_GENERIC)
-      sum = st_cost_add(sum, st_target_nest_cost(t->ctx->target, t->m,
-                                                 t->m->op.at[i]));
-  return sum;
-}
-
-static double kernels_part(const StTile *t) {
-  return t->ctx->kernels > 0 ? t->ctx->kernels : 1;
-}
-
-/* Products of integers are made of LUTs where multipliers do not suffice. */
-static StCost soften(const StTile *t) {
-  const StTarget *g = t->ctx->target;
-  double have =
-      multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
-  st_target_soften(g, t->m, ST_OP_GENERIC, -1, sum_cost(t).dsp - have);
-  return sum_cost(t);
-}
-
-static bool fits(const StTile *t) {
-  const StTarget *g = t->ctx->target;
-  StCost sum = soften(t);
-  double share = kernels_share * kernels_part(t) * g->budget;
-  return sum.lut <= share * g->device.lut && sum.ff <= share * g->device.ff &&
-         sum.dsp <= g->budget * g->device.dsp &&
-         sum.bram36 <= share * g->device.bram36;
-}
-
-/* The estimate of a combination; INFINITY if it does not fit. */
-static double try_slack(StTile *t, const StTileSlack *s) {
-  t->scratch = t->arena = st_arena_new();
-  schedule_all(t, s);
-  double estimate = fits(t) ? st_tile_estimate(t) : INFINITY;
-  st_arena_free(t->scratch);
-  return estimate;
-}
-
-static void use_factors(StTile *t, const StTileSlack *s) {
-  schedule_all(t, s);
-  soften(t);
-  double *chosen = t->ctx->chosen;
-  if (!chosen)
-    return;
-  chosen[0] = s->weights;
-  chosen[1] = s->computed;
-  chosen[2] = s->rows;
-}
-
-/* The fastest of the combinations that fit, by the estimate; the slowest if
- * none fits. More time fits sooner, so that for each pair of the other factors
- * the least for products with weights is found by halving. */
-static void search(StTile *t, double slack) {
-  static const double weights[] = {0.6, 0.8, 1,   1.2, 1.4, 1.7, 2,   2.4,
-                                   2.8, 3.4, 4,   6,    8,   32,  1e3, 1e6};
-  static const double others[] = {0.25, 0.35, 0.5, 0.7, 1,  1.4,
-                                  2,    4,    16,  1e3, 1e6};
-  enum {
-    W = sizeof weights / sizeof *weights,
-    N = sizeof others / sizeof *others
-  };
-  StTileSlack best = {slack * weights[W - 1], slack * others[N - 1],
-                      slack * others[N - 1]};
-  double least = INFINITY;
-  StArena *scratch = t->scratch;
-  for (int i = 0; i < N * N; i++) {
-    StTileSlack s = {0, slack * others[i / N], slack * others[i % N]};
-    for (int lo = -1, hi = W; hi - lo > 1;) {
-      int mid = (lo + hi) / 2;
-      s.weights = slack * weights[mid];
-      double estimate = try_slack(t, &s);
-      *(estimate < INFINITY ? &hi : &lo) = mid;
-      if (estimate >= least)
-        continue;
-      least = estimate;
-      best = s;
-    }
-  }
-  t->scratch = scratch;
-  t->arena = t->m->arena;
-  use_factors(t, &best);
-}
-
 bool st_pass_tile(StModule *m, const StPassContext *ctx) {
   StTile t = {.m = m, .ctx = ctx, .scratch = st_arena_new(),
-              .arena = m->arena};
+              .arena = m->arena, .tokens = 1};
   bool ok = true;
   for (int i = 0; i < m->op.n && ok; i++)
     if (m->op.at[i]->kind == ST_OP_GENERIC)
       ok = check_maps(&t, m->op.at[i]);
-  double slack = ctx->slack > 0 ? ctx->slack : 1;
-  StTileSlack same = {slack, slack, slack};
-  StTileSlack given = {ctx->factor[0], ctx->factor[1], ctx->factor[2]};
-  if (ok)
+  if (ok) {
     prepare(&t);
-  if (ok && !ctx->lanes && ctx->target && given.weights > 0)
-    use_factors(&t, &given);
-  else if (ok && !ctx->lanes && ctx->target)
-    search(&t, slack);
-  else if (ok)
-    schedule_all(&t, &same);
+    st_tile_search(&t);
+  }
   st_arena_free(t.scratch);
   return ok;
 }

@@ -30,6 +30,8 @@ typedef struct {
   StArena *arena;   /* of schedules: the module's, but in trials */
   StTileFlow *flow; /* [value id] */
   StTileSlack slack;
+  double *haste; /* [op id] factor on the lanes of an op */
+  int tokens;    /* of the step that is looked at */
   int *level;   /* [op id] barriers before the op works */
   double *time; /* [op id] cycles of one iteration that a product with weights
                    should take */
@@ -51,6 +53,8 @@ typedef struct {
   int nb, nm, nn, nk;
   int *b, *m, *n, *k; /* dims, natural order, extents of T last */
 } StContraction;
+
+enum { ST_TILE_LEVELS = 64 }; /* barriers that are told apart */
 
 /* ---- plans (tile_plan.c) -------------------------------------------------- */
 
@@ -76,6 +80,11 @@ bool st_tile_find_contraction(const StTile *t, const StOp *op,
 void st_tile_plan_contraction(const StTile *t, const StOp *op,
                               const StContraction *c, StTilePlan *p);
 
+/* A schedule for every op by slack and haste (tile.c), and the best of these
+ * (tile_search.c). */
+void st_tile_schedule(StTile *t);
+void st_tile_search(StTile *t);
+
 /* ---- budgets (tile_budget.c) -------------------------------------------------- */
 
 /* Batch dim that the contraction walks inside the context, so that sums take
@@ -89,11 +98,15 @@ void st_tile_set_levels(StTile *t);
 void st_tile_set_budget(StTile *t);
 /* Whether op runs once for each iteration of a repeat. */
 bool st_tile_iterates(const StOp *op);
-/* At one token and an eighth of the context. */
+/* The level at which an op works. */
+int st_tile_level(const StTile *t, const StOp *op);
+/* Whether op reads parameters. */
+bool st_tile_is_weighted(const StTile *t, const StOp *op);
+/* At `tokens` tokens and an eighth of the context. */
 int64_t st_tile_extent(const StTile *t, StSym x);
 /* Beats of one iteration. */
 double st_tile_beats(const StTile *t, const StOp *op);
-/* Points of one iteration at one token and an eighth of the context. */
+/* Points of one iteration at `tokens` tokens and an eighth of the context. */
 double st_tile_points(const StTile *t, const StOp *op);
 /* Lanes that keep op within its time. c: NULL if it is no contraction. */
 int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
@@ -110,6 +123,6 @@ void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c);
 
 /* Cycles of a step of one token, roughly; of schedules that the memory limits,
  * the faster ones are less. */
-double st_tile_estimate(const StTile *t);
+double st_tile_estimate(StTile *t);
 
 #endif

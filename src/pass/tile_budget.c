@@ -14,7 +14,6 @@
 #include "pass/tile.h"
 
 enum {
-  LEVELS = 64, /* barriers that are told apart */
   PHASES = 3,  /* contractions in a row that wait for each other */
   ROWS = 20,   /* ops on rows for one contraction's time */
   ONCE = 4,    /* times as long outside of blocks, where all is done once */
@@ -103,6 +102,10 @@ static double stored_bits(const StTile *t, const StOp *op) {
   return bits;
 }
 
+bool st_tile_is_weighted(const StTile *t, const StOp *op) {
+  return stored_bits(t, op) > 0;
+}
+
 bool st_tile_iterates(const StOp *op) {
   for (int d = 0; d < op->u.nest.ndims; d++)
     if (op->u.nest.dim[d].iteration)
@@ -129,26 +132,25 @@ void st_tile_set_view_flow(StTile *t, const StOp *op) {
   y->pace = x->pace;
 }
 
-/* The level at which an op works, of those that are told apart. */
-static int level_of(const StTile *t, const StOp *op) {
+int st_tile_level(const StTile *t, const StOp *op) {
   int level = t->level[op->id];
-  return level < LEVELS ? level : LEVELS - 1;
+  return level < ST_TILE_LEVELS ? level : ST_TILE_LEVELS - 1;
 }
 
 /* Bits of weights that are used at each level, in a block or outside. */
-static void sum_weights(const StTile *t, double bits[2][LEVELS]) {
+static void sum_weights(const StTile *t, double bits[2][ST_TILE_LEVELS]) {
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
     if (op->kind == ST_OP_GENERIC)
-      bits[st_tile_iterates(op)][level_of(t, op)] += stored_bits(t, op);
+      bits[st_tile_iterates(op)][st_tile_level(t, op)] += stored_bits(t, op);
   }
 }
 
 void st_tile_set_budget(StTile *t) {
-  double bits[2][LEVELS] = {{0}}, sum[2] = {0}, roots[2] = {0};
+  double bits[2][ST_TILE_LEVELS] = {{0}}, sum[2] = {0}, roots[2] = {0};
   sum_weights(t, bits);
   for (int block = 0; block < 2; block++)
-    for (int level = 0; level < LEVELS; level++) {
+    for (int level = 0; level < ST_TILE_LEVELS; level++) {
       sum[block] += bits[block][level];
       roots[block] += sqrt(bits[block][level]);
     }
@@ -158,7 +160,7 @@ void st_tile_set_budget(StTile *t) {
     if (op->kind != ST_OP_GENERIC)
       continue;
     bool block = st_tile_iterates(op);
-    double part = sqrt(bits[block][level_of(t, op)]) / fmax(roots[block], 1);
+    double part = sqrt(bits[block][st_tile_level(t, op)]) / fmax(roots[block], 1);
     double time = sum[block] / memory_rate(t) / 2 * part;
     t->time[op->id] = fmax(time, LEAST_PHASE);
   }
@@ -170,7 +172,7 @@ void st_tile_set_budget(StTile *t) {
 }
 
 int64_t st_tile_extent(const StTile *t, StSym x) {
-  return st_sym_eval(x, t->m->ctx / CONTEXT, 1);
+  return st_sym_eval(x, t->m->ctx / CONTEXT, t->tokens);
 }
 
 double st_tile_points(const StTile *t, const StOp *op) {
@@ -233,7 +235,8 @@ int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
                            const StContraction *c) {
   if (t->ctx->lanes)
     return t->ctx->lanes;
-  double lanes = st_tile_points(t, op) / time_of(t, op, c != NULL);
+  double lanes = t->haste[op->id] * st_tile_points(t, op) /
+                 time_of(t, op, c != NULL);
   return (int64_t)fmax(1, ceil(lanes * 0.999));
 }
 
@@ -266,7 +269,7 @@ void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c) {
   for (int r = 0; r < op->nresults; r++) {
     StTileFlow *f = &t->flow[op->result[r]->id];
     StItensor *o = ST_NEW(t->arena, StItensor);
-    *o = st_port_output(t->arena, op, r).order;
+    *o = st_port_output_order(t->arena, op, r);
     *o = st_itensor_canonical(t->arena, o);
     f->order = o;
     f->slow = -1;
@@ -275,7 +278,7 @@ void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c) {
         f->slow = i;
     f->level = level + (barrier || (c && f->slow < 0));
     f->pace = c || f->slow < 0 ? st_tile_beats(t, op)
-                               : time_of(t, op, false);
+                               : time_of(t, op, false) / t->haste[op->id];
   }
 }
 

@@ -52,7 +52,7 @@ static bool is_constant(const StItensor *o) {
 
 /* The part of a step's time that a transfer has: what nothing can begin without
  * (inputs, rows of tables) has little, what comes out at the end some, what
- * layers read and write while others work all. */
+ * layers read and write while others work, and what is read whole, all. */
 static double window_of(const StModule *m, const StOp *op) {
   const double begin = 1.0 / 64, end = 1.0 / 8;
   if (op->kind == ST_OP_STORE)
@@ -61,8 +61,10 @@ static double window_of(const StModule *m, const StOp *op) {
   if (def->kind != ST_OP_ARG)
     return 1;
   StRole role = m->arg.at[def->u.index.index[0]].role;
-  bool whole = op->noperands == 1 && is_constant(op->result[0]->type.order);
-  return role == ST_ROLE_CACHE || (role == ST_ROLE_PARAM && whole) ? 1 : begin;
+  bool runs_ahead =
+      role == ST_ROLE_PARAM && op->noperands == 1 &&
+      (op->u.load.layer_dim >= 0 || is_constant(op->result[0]->type.order));
+  return role == ST_ROLE_CACHE || runs_ahead ? 1 : begin;
 }
 
 double st_timing_need(const StModule *m, const StOp *op) {
