@@ -74,3 +74,20 @@ def test_report(tmp_path):
     assert done.returncode == 1
     assert "synth.stat: error: nothing is said of the accelerator" in \
         done.stderr
+
+
+def test_fit():
+    """Both layouts of Yosys' statistics; one operator of a target's table."""
+    sys.path.insert(0, str(rtl.ROOT / "scripts"))
+    import fit_costs
+    old = "=== top ===\n\n   Number of cells: 3\n     LUT4   2\n     sub   1\n" \
+          "=== sub ===\n     FDRE   5\n=== design hierarchy ===\n  LUT4  9\n"
+    new = re.sub(r"^( +)(\w+) +(\d+)$", r"\1\3 \2", old, flags=re.M)
+    assert old != new
+    for text in (old, new):
+        modules = fit_costs.statistics(text)
+        assert fit_costs.cost(modules, "top", fit_costs.primitives()) == \
+            {"lut": 2, "ff": 5, "dsp": 0}
+    line = rtl.run(sys.executable, rtl.ROOT / "scripts/fit_costs.py", "u55c",
+                   "absf")
+    assert re.fullmatch(r" 32 absf = \[.*\] +absf = \[0, \d+, 0, 0\]\n", line)
