@@ -117,7 +117,6 @@ static void put_wait(Recorder *r, int p, StTraceState state, int stream,
 }
 
 static void record(void *user, int p, int64_t beat, int64_t issue) {
-  (void)beat;
   Recorder *r = user;
   StTrace *t = r->trace;
   StProcessTrace *to = &t->process[p];
@@ -129,12 +128,12 @@ static void record(void *user, int p, int64_t beat, int64_t issue) {
   int64_t output = issue - start - input;
   if (input) {
     spread(t, to->input, &track->bin[1], start, start + input);
-    int stream = blame_input(r, p, input);
+    int stream = blame_input(r, p, beat ? input : 0);
     put_wait(r, p, ST_TRACE_INPUT, stream, start, input);
   }
   if (output) {
     spread(t, to->output, &track->bin[1], start + input, issue);
-    int stream = blame_output(r, p, output);
+    int stream = blame_output(r, p, beat ? output : 0);
     put_wait(r, p, ST_TRACE_OUTPUT, stream, start + input, output);
   }
   spread(t, to->busy, &track->bin[0], issue, issue + ii);

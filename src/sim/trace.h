@@ -5,6 +5,14 @@
 
 #include "sim/sim.h"
 
+/* Waits for a process's first beat are its beginning: no stream is blamed for
+ * them. */
+typedef struct {
+  int64_t empty; /* cycles that the consumer waited for a token of it, which
+                    was the last to arrive of those of its beat */
+  int64_t full;  /* ... that the producer waited for a slot of it */
+} StStreamTrace;
+
 /* One process. Every cycle up to its last beat is busy (the `ii` cycles of a
  * beat), or it waits for its input or its output, in the sense of
  * StProcessStats. */
@@ -12,14 +20,9 @@ typedef struct {
   int64_t *busy, *input, *output; /* [bins] cycles */
   int64_t
       *moved; /* [bins] bits to or from memory; NULL: it has no port there */
-  int64_t partner; /* cycles that a converter's side waited for the other */
+  int64_t partner; /* cycles that a converter's side waited for the other, its
+                      first beat not counted */
 } StProcessTrace;
-
-typedef struct {
-  int64_t empty; /* cycles that the consumer waited for a token of it, which
-                    was the last to arrive of those of its beat */
-  int64_t full;  /* ... that the producer waited for a slot of it */
-} StStreamTrace;
 
 typedef struct {
   const StProcessNet *net; /* bound to the step */

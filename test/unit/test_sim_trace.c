@@ -59,7 +59,9 @@ static void check_process(const StTrace *t, int p) {
   assert_int_equal(sum(trace->busy, t->bins), stats->beats * process->ii);
   assert_int_equal(sum(trace->input, t->bins), stats->wait_input);
   assert_int_equal(sum(trace->output, t->bins), stats->wait_output);
-  assert_int_equal(blamed(t, p), stats->wait_input + stats->wait_output);
+  int64_t first = stats->beats ? stats->first : 0;
+  assert_int_equal(blamed(t, p) + first,
+                   stats->wait_input + stats->wait_output);
   for (int b = 0; stats->beats && b < t->bins; b++) {
     int64_t all = trace->busy[b] + trace->input[b] + trace->output[b];
     int64_t end = stats->last + process->ii, from = b * t->per_bin;

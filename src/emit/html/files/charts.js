@@ -84,18 +84,32 @@ function hover(e) {
   $("tip").style.top = `${y + 14}px`;
 }
 
+/* Whoever is busy for all of the step sets its length. */
+function drawWork() {
+  const list = step.processes.map(p => [p.beats * Math.max(1, nodeOf.get(p.node).ii), p])
+    .filter(w => w[0]).sort((a, b) => b[0] - a[0]).slice(0, 15);
+  fill("work", ["cycles", "of the step", "who", "with"], list.map(([cycles, p]) => {
+    const n = nodeOf.get(p.node);
+    return [number(cycles), percent(cycles / step.cycles),
+      make("span", {}, linkTo(n), p.side && ` ${p.side}`),
+      short(isTransfer(n) ? n.name : n.parameter, 40)];
+  }));
+}
 function drawWaits() {
   const all = [];
   for (const n of data.nodes)
     for (const [c, what, other] of waitsOf(n)) all.push([c, n, what, other]);
   all.sort((a, b) => b[0] - a[0]);
-  const shareHead = "share of the step";
-  $("waits").append(make("thead", {}, make("tr", {}, ...["cycles", shareHead, "who", "on what"]
-    .map((h, i) => make("th", i < 2 ? { class: "n" } : {}, h)))));
-  $("waits").append(make("tbody", {}, ...all.slice(0, 15).map(([c, n, what, other]) =>
-    make("tr", {}, make("td", { class: "n" }, number(c)),
-      make("td", { class: "n" }, percent(c / step.cycles)), make("td", {}, linkTo(n)),
-      make("td", {}, what, ...(other ? [linkTo(other)] : []))))));
+  fill("waits", ["cycles", "of the step", "who", "on what"],
+    all.slice(0, 15).map(([c, n, what, other]) => [number(c), percent(c / step.cycles),
+      linkTo(n), make("span", {}, what, ...(other ? [linkTo(other)] : []))]));
+}
+/* Two columns of numbers, then text. */
+function fill(table, heads, rows) {
+  const cells = (tag, list) => make("tr", {}, ...list.map((c, i) =>
+    make(tag, i < 2 ? { class: "n" } : {}, c)));
+  $(table).append(make("thead", {}, cells("th", heads)),
+    make("tbody", {}, ...rows.map(r => cells("td", r))));
 }
 
 /* ---- memory ------------------------------------------------------------------ */
@@ -227,6 +241,7 @@ $("timehint").textContent = (data.ctx ? `One token after ${step.P} others: ` : "
   `${number(step.cycles)} cycles, ${time(step.cycles)}. A line for every process, in the ` +
   "order of their first beat; a converter has two. Click a line to see it in the graph.";
 drawLanes();
+drawWork();
 drawWaits();
 drawChannels();
 drawBars();
