@@ -291,10 +291,11 @@ void st_tile_search(StTile *t) {
   t->slack = (StTileSlack){slack, slack, slack};
   if (ctx->target && !ctx->lanes) {
     StTileSlack s = {given[0], given[1], given[2]};
-    if (!given[0])
+    bool search = given[0] == 0;
+    if (search)
       s = search_factors(t, slack);
     use_factors(t, &s);
-    if (!given[0])
+    if (search)
       refine(t);
   }
   st_tile_schedule(t);

@@ -138,9 +138,11 @@ static void put_later(StRtlKernel *k, const Positions *p, int r, StRtlTimes t) {
                 "  st_delay #(.WIDTH(%d), .LATENCY(%d)) to_sum%d (\n"
                 "      .clk, .en(v[%d:0]), .d({first%d, position%d",
                 1 + bits + (ways ? turn : 0), t.sum, r, t.sum, r, r);
-  st_str_printf(out, ways ? ", way%d" : "", r);
+  if (ways)
+    st_str_printf(out, ", way%d", r);
   st_str_printf(out, "}),\n      .q({sum_first%d, sum_position%d", r, r);
-  st_str_printf(out, ways ? ", sum_way%d" : "", r);
+  if (ways)
+    st_str_printf(out, ", sum_way%d", r);
   st_str_printf(out, "}));\n");
   if (ways)
     st_str_printf(out,
