@@ -130,7 +130,8 @@ static void read_stat(Stat *s, char *text) {
 
 static bool read_report(const StBuild *b, Stat *s, StDiag *diag) {
   StArena *a = b->arena;
-  const char *dir = st_rtl_synth(a, b->module, b->target, b->dir, diag);
+  const char *dir = st_rtl_synth(a, b->module, b->target,
+                                 st_path_join(a, b->dir, "rtl"), diag);
   const char *path = dir ? st_path_join(a, dir, ST_RTL_STAT) : NULL;
   StMap map;
   if (!path || !st_map_open(&map, path, diag))

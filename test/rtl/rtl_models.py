@@ -63,7 +63,7 @@ def compare(build, prompt, n):
 def compare_axi(build, prompt, n):
     """The same behind AXI: its program in the place of the other, which
     compare() has built."""
-    place, = Path(build).glob("rtl-*")
+    place, = Path(build).glob("rtl/rtl-*")
     subprocess.run(["make", "-s", "-C", place, "axi"], check=True)
     program = place / "build/sim-run"
     program.rename(place / "build/plain-run")
