@@ -240,8 +240,8 @@ def _tune(model, matrices, rounded, ids, options, say):
     places = [r.place for r in rounded.values()]
     others = [p for r in rounded.values() for p in (r.by, r.shift)
               if p.requires_grad]
-    optimiser = torch.optim.Adam([{"params": places, "lr": 0.02},
-                                  {"params": others, "lr": 0.002}])
+    optimiser = torch.optim.Adam([{"params": places, "lr": 0.006},
+                                  {"params": others, "lr": 0.001}])
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimiser, options.steps)
     generator = torch.Generator().manual_seed(options.seed)
