@@ -147,6 +147,24 @@ int st_command_check(int argc, char **argv) {
 
 /* ---- emit --------------------------------------------------------------------------- */
 
+/* A target without memory of its own has the parameters in the design. */
+static bool emit_rtl(StBuild *b, const char *out, StDiag *diag) {
+  if (b->target->memory.kind != ST_STORAGE_ONCHIP)
+    return st_emit_rtl(b->module, b->target, NULL, out, diag);
+  StBuild *whole = st_build_open(b->dir, true, diag);
+  if (!whole)
+    return false;
+  int n = whole->module->arg.n;
+  const void **data = ST_NEW_N(whole->arena, const void *, n + 1);
+  for (int i = 0; whole->param && i < n; i++)
+    if (whole->param[i].tensor)
+      data[i] = whole->param[i].tensor->data;
+  bool ok = st_emit_rtl(whole->module, whole->target,
+                        whole->param ? data : NULL, out, diag);
+  st_build_close(whole);
+  return ok;
+}
+
 int st_command_emit(int argc, char **argv) {
   const char *rest[2], *out = NULL;
   int n;
@@ -168,7 +186,7 @@ int st_command_emit(int argc, char **argv) {
     return usage("emit needs -o DIR");
   StDiag *diag = st_diag_new(stderr);
   StBuild *b = st_build_open(rest[1], false, diag);
-  bool ok = b && (rtl ? st_emit_rtl(b->module, b->target, out, diag)
+  bool ok = b && (rtl ? emit_rtl(b, out, diag)
                       : st_emit_hls(b->module, b->target, out, diag));
   st_build_close(b);
   st_diag_free(diag);

@@ -31,7 +31,7 @@ static const char *compile(Fixture *f, const StModule *m, int n, bool axi) {
   StArena *a = f->arena;
   const char *dir =
       st_arena_printf(a, "%s/graph%d%s", f->dir, n, axi ? "-axi" : "");
-  assert_true(st_emit_rtl(m, f->target, dir, f->diag));
+  assert_true(st_emit_rtl(m, f->target, NULL, dir, f->diag));
   shell(a, st_arena_printf(a, "make -s -C '%s' lint", dir));
   shell(a, st_arena_printf(a,
                            "make -s -C '%s' %s CXXFLAGS=-O0 "
@@ -201,9 +201,35 @@ static void test_refused(void **state) {
   st_module_free(m);
 }
 
+/* A board needs a token, logits and caches that the chip's memories can be. */
+static void test_no_board(void **state) {
+  Fixture *f = *state;
+  uint64_t seed = 3;
+  StModule *m = random_graph(f, 8, &seed);
+  StTarget t = *f->target;
+  t.memory.kind = ST_STORAGE_ONCHIP;
+  static const struct {
+    int64_t chunk;
+    const char *message;
+  } cases[] = {
+      {4, "no board.sv: the design has steps of several tokens"},
+      {1, "no board.sv: the design has an input or output that is no token"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    StDiag *quiet = st_diag_new(NULL);
+    int n;
+    m->chunk = cases[i].chunk;
+    assert_non_null(st_rtl_files(f->arena, m, &t, &n, quiet));
+    if (!strstr(st_diag_text(quiet), cases[i].message))
+      fail_msg("no `%s` in: %s", cases[i].message, st_diag_text(quiet));
+    st_diag_free(quiet);
+  }
+  st_module_free(m);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
+      cmocka_unit_test_setup_teardown(test_no_board, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_random_graphs, set_up, tear_down),
       cmocka_unit_test_setup_teardown(test_axi, set_up, tear_down)};
   return cmocka_run_group_tests(tests, NULL, NULL);

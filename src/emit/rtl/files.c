@@ -10,6 +10,11 @@
   SV(X, axi, st_axi_read)                                                      \
   SV(X, axi, st_axi_write)                                                     \
   SV(X, axi, st_clock_gate)                                                    \
+  SV(X, board, st_best)                                                        \
+  SV(X, board, st_cache)                                                       \
+  SV(X, board, st_terminal)                                                    \
+  SV(X, board, st_uart_rx)                                                     \
+  SV(X, board, st_uart_tx)                                                     \
   SV(X, flow, st_accum)                                                        \
   SV(X, flow, st_address)                                                      \
   SV(X, flow, st_fifo)                                                         \
@@ -79,10 +84,19 @@
   X(rtl_serve_cpp, "emit/hls/files/serve.cpp", "sim/serve.cpp")                \
   X(rtl_serve_h, "emit/hls/files/serve.h", "sim/serve.h")
 
+#define BOARD(X) X(rtl_board_cpp, "emit/rtl/files/board.cpp", "sim/board.cpp")
+
 ASSETS(ST_ASSET_DECLARE)
+BOARD(ST_ASSET_DECLARE)
 
 const StHlsAsset *st_rtl_assets(int *n) {
   static const StHlsAsset assets[] = {ASSETS(ST_ASSET_ENTRY)};
+  *n = (int)(sizeof assets / sizeof assets[0]);
+  return assets;
+}
+
+const StHlsAsset *st_rtl_board_assets(int *n) {
+  static const StHlsAsset assets[] = {BOARD(ST_ASSET_ENTRY)};
   *n = (int)(sizeof assets / sizeof assets[0]);
   return assets;
 }

@@ -5,5 +5,7 @@
 #include "emit/hls/files.h"
 
 const StHlsAsset *st_rtl_assets(int *n);
+/* Of a design that is a board (board.h). */
+const StHlsAsset *st_rtl_board_assets(int *n);
 
 #endif

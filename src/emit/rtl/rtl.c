@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/str.h"
 #include "emit/hls/top.h"
+#include "emit/rtl/board.h"
 #include "emit/rtl/files.h"
 #include "emit/rtl/plan.h"
 
@@ -15,6 +16,15 @@ typedef ST_VEC(StHlsFile) Files;
 static void add(StArena *a, Files *files, const char *name, const char *text) {
   StHlsFile f = {name, text, strlen(text)};
   st_vec_push(a, files, f);
+}
+
+static void add_assets(StArena *a, Files *files, const StHlsAsset *asset,
+                       int n) {
+  for (int i = 0; i < n; i++) {
+    StHlsFile f = {asset[i].name, asset[i].begin,
+                   (size_t)(asset[i].end - asset[i].begin)};
+    st_vec_push(a, files, f);
+  }
 }
 
 static void write_unit(StRtlPlan *p, StRtlUnit *u) {
@@ -91,8 +101,24 @@ static int by_name(const void *x, const void *y) {
   return strcmp(((const StHlsFile *)x)->name, ((const StHlsFile *)y)->name);
 }
 
-const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
-                              int *n, StDiag *diag) {
+/* What a small board needs besides; data: NULL, no contents of memories. */
+static void add_board(StRtlPlan *p, const void *const *data, Files *files) {
+  StArena *a = p->a;
+  int assets;
+  const StHlsAsset *asset = st_rtl_board_assets(&assets);
+  add_assets(a, files, asset, assets);
+  add(a, files, "board.sv", st_rtl_board(p));
+  for (int i = 0; data && i < p->layout->port.n; i++) {
+    const char *text = st_rtl_board_rom(p, i, data);
+    if (text)
+      add(a, files,
+          st_arena_printf(a, "rom/%s.hex", p->layout->port.at[i].name), text);
+  }
+}
+
+static const StHlsFile *all_files(StArena *a, const StModule *m,
+                                  const StTarget *t, const void *const *data,
+                                  int *n, StDiag *diag) {
   StRtlPlan *p = st_rtl_plan(a, m, t, diag);
   if (!p)
     return NULL;
@@ -113,25 +139,31 @@ const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
   add(a, &files, "sim/design.cpp", design_cpp(p));
   add(a, &files, "sim/ports.cpp", st_rtl_ports_cpp(p));
   add(a, &files, "sim/axi_ports.cpp", st_rtl_axi_cpp(p));
-  for (int i = 0; i < assets; i++) {
-    StHlsFile f = {asset[i].name, asset[i].begin,
-                   (size_t)(asset[i].end - asset[i].begin)};
-    st_vec_push(a, &files, f);
-  }
+  add_assets(a, &files, asset, assets);
+  const char *lacks = st_rtl_board_lacks(p);
+  if (!lacks)
+    add_board(p, data, &files);
+  else if (t->memory.kind == ST_STORAGE_ONCHIP)
+    st_note(diag, "no board.sv: the design has %s", lacks);
   qsort(files.at, (size_t)files.n, sizeof *files.at, by_name);
   *n = files.n;
   return files.at;
+}
+
+const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
+                              int *n, StDiag *diag) {
+  return all_files(a, m, t, NULL, n, diag);
 }
 
 bool st_rtl_write(const StHlsFile *file, int n, const char *dir, StDiag *diag) {
   return st_hls_write_as(file, n, dir, ST_RTL_MARKER, diag);
 }
 
-bool st_emit_rtl(const StModule *m, const StTarget *t, const char *dir,
-                 StDiag *diag) {
+bool st_emit_rtl(const StModule *m, const StTarget *t, const void *const *data,
+                 const char *dir, StDiag *diag) {
   int n;
   StArena *a = st_arena_new();
-  const StHlsFile *file = st_rtl_files(a, m, t, &n, diag);
+  const StHlsFile *file = all_files(a, m, t, data, &n, diag);
   bool ok = file && st_rtl_write(file, n, dir, diag);
   st_arena_free(a);
   return ok;

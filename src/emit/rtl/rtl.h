@@ -13,9 +13,11 @@ const StHlsFile *st_rtl_files(StArena *a, const StModule *m, const StTarget *t,
                               int *n, StDiag *diag);
 
 /* Writes them as the directory `dir`, all or nothing; what exists there is only
- * replaced if it is such a directory (or empty). */
-bool st_emit_rtl(const StModule *m, const StTarget *t, const char *dir,
-                 StDiag *diag);
+ * replaced if it is such a directory (or empty). data: [m->arg.n], parameters
+ * dense at the module's shapes, which become memories of the chip if the target
+ * has no others; NULL: they are left out. */
+bool st_emit_rtl(const StModule *m, const StTarget *t, const void *const *data,
+                 const char *dir, StDiag *diag);
 bool st_rtl_write(const StHlsFile *file, int n, const char *dir, StDiag *diag);
 
 /* The module of an op that moves tokens. */
