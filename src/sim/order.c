@@ -13,6 +13,7 @@ struct StOrder {
   const StProcessNet *net;
   Channel *channel; /* [nstreams] */
   StWalker *walker; /* [nprocesses] */
+  bool *left_out;   /* [nprocesses] */
   bool *queued;     /* [nprocesses] */
   int *queue;       /* ring of processes that may be able to run */
   int head, count;
@@ -23,11 +24,16 @@ StOrder *st_order_new(StArena *a, const StProcessNet *net) {
   o->net = net;
   o->channel = ST_NEW_N(a, Channel, net->nstreams);
   o->walker = ST_NEW_N(a, StWalker, net->nprocesses);
+  o->left_out = ST_NEW_N(a, bool, net->nprocesses);
   o->queued = ST_NEW_N(a, bool, net->nprocesses);
   o->queue = ST_NEW_N(a, int, net->nprocesses);
   for (int i = 0; i < net->nprocesses; i++)
     o->walker[i] = st_walker_new(a, &net->process[i]);
   return o;
+}
+
+void st_order_leave_out(StOrder *o, int process) {
+  o->left_out[process] = true;
 }
 
 static void wake(StOrder *o, int p) {
@@ -123,9 +129,14 @@ bool st_order_run(StOrder *o, const int64_t *depth, StOrderVisit *visit,
                   void *user) {
   int n = o->net->nprocesses;
   o->head = o->count = 0;
-  for (int i = 0; i < o->net->nstreams; i++)
+  for (int i = 0; i < o->net->nstreams; i++) {
+    bool endless = o->left_out[o->net->stream[i].producer];
     o->channel[i] = (Channel){.depth = depth[i]};
+    o->channel[i].pushed = endless ? INT64_MAX : 0;
+  }
   for (int i = 0; i < n; i++) {
+    if (o->left_out[i])
+      continue;
     st_walker_start(&o->walker[i]);
     wake(o, i);
   }
@@ -137,7 +148,7 @@ bool st_order_run(StOrder *o, const int64_t *depth, StOrderVisit *visit,
     advance(o, p, visit, user);
   }
   for (int i = 0; i < n; i++)
-    if (o->walker[i].run)
+    if (!o->left_out[i] && o->walker[i].run)
       return false;
   return true;
 }

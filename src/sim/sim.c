@@ -235,6 +235,16 @@ static bool run_both(StSim *s, StMemoryImage *image) {
   return true;
 }
 
+static bool make_values(StSim *s) {
+  if (s->values)
+    return true;
+  s->values = st_values_new(s->arena, s->net, s->diag);
+  for (int i = 0; i < s->net->nprocesses && s->values; i++)
+    if (st_values_on_demand(s->values, i))
+      st_order_leave_out(s->order, i);
+  return s->values != NULL;
+}
+
 bool st_sim_step(StSim *sim, StMemoryImage *image, int64_t P, int64_t T,
                  const StSimResult **out) {
   *out = &sim->result;
@@ -244,9 +254,7 @@ bool st_sim_step(StSim *sim, StMemoryImage *image, int64_t P, int64_t T,
   if (!check_streams(sim))
     return false;
   if (image) {
-    if (!sim->values)
-      sim->values = st_values_new(sim->arena, sim->net, sim->diag);
-    return sim->values && run_both(sim, image);
+    return make_values(sim) && run_both(sim, image);
   }
   run_cycles(sim);
   return conclude(sim);

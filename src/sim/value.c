@@ -18,6 +18,7 @@ struct StValues {
   Queue *queue;         /* [nstreams] */
   StMover **mover;      /* [nprocesses] LOAD, STORE, FILL, DRAIN; else NULL */
   StMover **part;       /* [nstreams] outputs of a BUNDLE; else NULL */
+  StMover **supply;     /* [nstreams] what makes tokens on demand; else NULL */
   StKernelRun **kernel; /* [nprocesses] KERNEL; else NULL */
 };
 
@@ -45,7 +46,20 @@ void st_tokens_push(StValues *v, int stream, int64_t k) {
   v->queue[stream].tail += k;
 }
 
+/* The next k tokens of a stream that has them on demand. */
+static const uint8_t *draw(StValues *v, int stream, int64_t k) {
+  StMover *m = v->supply[stream];
+  const uint8_t *kept = st_mover_kept_beats(m, k);
+  if (kept)
+    return kept;
+  uint8_t *to = st_tokens_room(v, stream, k);
+  st_mover_load_beats(m, to, k);
+  return to;
+}
+
 const uint8_t *st_tokens_pop(StValues *v, int stream, int64_t k) {
+  if (v->supply[stream])
+    return draw(v, stream, k);
   Queue *q = &v->queue[stream];
   StKernelRun *producer = v->kernel[v->net->stream[stream].producer];
   if (q->tail - q->head < k && producer)
@@ -58,6 +72,24 @@ const uint8_t *st_tokens_pop(StValues *v, int stream, int64_t k) {
 
 /* ---- processes ---------------------------------------------------------- */
 
+/* Loads of parameters without indices are made on demand. */
+static void find_supplies(StValues *v) {
+  for (int i = 0; i < v->net->nstreams; i++) {
+    const StProcess *p = &v->net->process[v->net->stream[i].producer];
+    StMover *m = p->kind == ST_PROC_LOAD ? v->mover[p->id] : v->part[i];
+    if (m && !p->nin && st_mover_is_constant(m, v->net->module))
+      v->supply[i] = m;
+  }
+}
+
+bool st_values_on_demand(const StValues *v, int id) {
+  const StProcess *p = &v->net->process[id];
+  bool all = p->kind == ST_PROC_LOAD || p->kind == ST_PROC_BUNDLE;
+  for (int i = 0; i < p->nout; i++)
+    all = all && v->supply[p->out[i].stream];
+  return all;
+}
+
 StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag) {
   StValues *v = ST_NEW(a, StValues);
   bool ok = true;
@@ -66,6 +98,7 @@ StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag) {
   v->queue = ST_NEW_N(a, Queue, net->nstreams);
   v->mover = ST_NEW_N(a, StMover *, net->nprocesses);
   v->part = ST_NEW_N(a, StMover *, net->nstreams);
+  v->supply = ST_NEW_N(a, StMover *, net->nstreams);
   v->kernel = ST_NEW_N(a, StKernelRun *, net->nprocesses);
   for (int i = 0; i < net->nstreams; i++) {
     const StStream *s = &net->stream[i];
@@ -96,6 +129,7 @@ StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag) {
       break;
     }
   }
+  find_supplies(v);
   return ok ? v : NULL;
 }
 
@@ -155,6 +189,8 @@ static void load_beats(StValues *v, const StWalker *at, int64_t k) {
 static void bundle_beats(StValues *v, const StWalker *at, int64_t k) {
   for (int i = 0; i < at->nout; i++) {
     int out = at->process->out[at->out[i]].stream;
+    if (v->supply[out])
+      continue;
     st_mover_load_beats(v->part[out], st_tokens_room(v, out, k), k);
     st_tokens_push(v, out, k);
   }

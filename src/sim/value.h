@@ -14,6 +14,9 @@ typedef struct StValues StValues;
 
 /* NULL after an error. Everything lives in the arena. */
 StValues *st_values_new(StArena *a, const StProcessNet *net, StDiag *diag);
+/* Whether tokens of process p can be computed when they are wanted: parameters
+ * are, and st_values_beats is not to be called for such. */
+bool st_values_on_demand(const StValues *v, int p);
 /* Before a step of the bound net. */
 void st_values_start(StValues *v, StMemoryImage *image);
 /* An StOrderVisit; `user` is the StValues. */
@@ -53,8 +56,13 @@ void st_mover_start(StMover *m, const StMemoryImage *image, int64_t P,
 void st_mover_start_converter(StMover *fill, StMover *drain, int64_t P,
                               int64_t T);
 
+/* Whether nobody writes what a LOAD or a part of a BUNDLE reads. */
+bool st_mover_is_constant(const StMover *m, const StModule *module);
 /* k beats; `to` and `from` are k tokens. */
 void st_mover_load_beats(StMover *m, uint8_t *to, int64_t k);
+/* The tokens of k beats where they are kept; NULL, and no beat, if these have to
+ * be loaded. */
+const uint8_t *st_mover_kept_beats(StMover *m, int64_t k);
 /* index: k indices, or NULL: the last one is held. What lies outside the tensor
  * is 0. */
 void st_mover_gather_beats(StMover *m, uint8_t *to, const int64_t *index,

@@ -52,7 +52,7 @@ struct StMover {
   Tensor *tensor;        /* [ntensors] */
   int64_t index, rows;   /* LOAD that gathers: the index held; how many rows
                             there are in this step */
-  bool packs;            /* LOAD, BUNDLE of codes: its tokens are kept packed */
+  bool packs;      /* LOAD, BUNDLE: tokens are kept; codes of 4 bits packed */
   uint8_t *packed; /* all of a step, one after another; NULL before the first */
   const uint8_t *origin; /* what `packed` was made of */
   int64_t next;          /* bytes of `packed` already read in this step */
@@ -196,13 +196,16 @@ static void write_tokens(const StMover *m, uint8_t *memory, const uint8_t *from,
     write_token(m, memory + i * step * m->size, from + i * m->count * m->slot);
 }
 
-/* ---- packed codes -------------------------------------------------------- */
+/* ---- kept tokens --------------------------------------------------------- */
 
-/* Codes of 4 bits are kept as a card keeps them, in the order in which a step
- * reads them and two to a byte: weights are read in every step, in an order
- * whose jumps memory is slow at. Byte i of a token has element i in its low and
- * element i + half in its high bits. */
-static int64_t packed_bytes(const StMover *m) { return (m->count + 1) / 2; }
+/* Weights are read in every step, in an order whose jumps memory is slow at,
+ * and most are not what tokens have: such are kept as tokens, in the order in
+ * which a step reads them. Codes of 4 bits are two to a byte there, as a card
+ * has them: byte i of a token has element i in its low and element i + half in
+ * its high bits. */
+static int64_t packed_bytes(const StMover *m) {
+  return m->dtype == ST_I4 ? (m->count + 1) / 2 : m->count * m->slot;
+}
 
 static void pack_token(const StMover *m, uint8_t *to, const int8_t *code) {
   int64_t half = packed_bytes(m);
@@ -265,11 +268,13 @@ static void set_piece(StMover *m) {
   m->piece = n < m->count && n * m->size < LEAST_PIECE ? 1 : n;
 }
 
-/* Whether every step reads the same codes of parameters, and each once. */
+/* Whether every step reads the same integers or halves of parameters, and each
+ * once. */
 static bool can_pack(const StModule *module, const StOp *op, int part,
                      const StTransfer *t) {
   const StOp *from = op->operand[part]->def;
-  if (op->kind == ST_OP_STORE || t->dtype != ST_I4 || t->gather >= 0 ||
+  bool small = t->dtype == ST_I4 || t->dtype == ST_I8 || t->dtype == ST_F16;
+  if (op->kind == ST_OP_STORE || !small || t->gather >= 0 ||
       from->kind != ST_OP_ARG)
     return false;
   const StItensor *o = t->order;
@@ -408,14 +413,17 @@ static uint8_t *element(const StMover *m) {
 /* Packs all tokens of a step; the cursor goes round once. */
 static void pack(StMover *m) {
   int64_t tokens = 1, bytes = packed_bytes(m);
-  int8_t *code = st_arena_alloc(m->arena, (size_t)m->count);
+  int8_t *code = st_arena_alloc(m->arena, (size_t)(m->count * m->slot));
   for (int l = 0; l < m->nloops; l++)
     tokens *= m->trip[l];
   if (!m->packed)
     m->packed = st_arena_alloc(m->arena, (size_t)(tokens * bytes));
   for (int64_t i = 0; i < tokens; i++) {
     read_tokens(m, (uint8_t *)code, element(m), row_step(m), 1);
-    pack_token(m, m->packed + i * bytes, code);
+    if (m->dtype == ST_I4)
+      pack_token(m, m->packed + i * bytes, code);
+    else
+      memcpy(m->packed + i * bytes, code, (size_t)bytes);
     cursor_advance(&m->cursor, 1);
   }
   m->origin = m->tensor[0].data;
@@ -462,8 +470,27 @@ void st_mover_start_converter(StMover *fill, StMover *drain, int64_t P,
            "a converter reaches beyond its window");
 }
 
+bool st_mover_is_constant(const StMover *m, const StModule *module) {
+  const StOp *from = m->process->op->operand[m->transfer.operand]->def;
+  return from->kind == ST_OP_CONST ||
+         module->arg.at[from->u.index.index[0]].role == ST_ROLE_PARAM;
+}
+
+const uint8_t *st_mover_kept_beats(StMover *m, int64_t k) {
+  const uint8_t *at = m->packed + m->next;
+  if (!m->packs || m->dtype == ST_I4)
+    return NULL;
+  m->next += k * packed_bytes(m);
+  return at;
+}
+
 void st_mover_load_beats(StMover *m, uint8_t *to, int64_t k) {
   int64_t bytes = m->count * m->slot;
+  const uint8_t *kept = st_mover_kept_beats(m, k);
+  if (kept) {
+    memcpy(to, kept, (size_t)(k * bytes));
+    return;
+  }
   if (m->packs) {
     for (int64_t i = 0; i < k; i++, m->next += packed_bytes(m))
       unpack_token(m->count, (int8_t *)to + i * bytes, m->packed + m->next);
