@@ -38,6 +38,8 @@ struct StPeriods {
   int n;
   Mark mark[REFERENCES], now;
   int64_t *weight; /* [nprocesses] beats of those with as many iterations */
+  int64_t *turns;  /* [nprocesses] iterations that one can repeat, of those that
+                      moved in the last one */
   int64_t *room;   /* a ring on its way */
   int64_t nroom;
   int64_t skipped;
@@ -59,6 +61,7 @@ struct StPeriods *st_periods_new(StTimer *tm) {
     make_mark(tm->arena, &s->mark[i], tm->net);
   make_mark(tm->arena, &s->now, tm->net);
   s->weight = ST_NEW_N(tm->arena, int64_t, tm->net->nprocesses);
+  s->turns = ST_NEW_N(tm->arena, int64_t, tm->net->nprocesses);
   return s;
 }
 
@@ -222,9 +225,25 @@ static int64_t count_supply(const StTimeChannel *c, int64_t pushed,
   return pushed == popped ? INT64_MAX : (c->pushed - c->popped) / popped;
 }
 
+/* Iterations that the others can repeat beyond the end of process i, which ends
+ * with the last of its own, each of `beats`. A load of one stream that waits
+ * for slots alone is ahead of its consumer by a full channel: what that pops
+ * then was pushed before, when it would have been in any case. */
+static int64_t count_beyond(const StTimer *tm, const Mark *old, const Mark *now,
+                            int i, int64_t beats) {
+  const StProcess *p = &tm->net->process[i];
+  if (p->kind != ST_PROC_LOAD || p->nin || p->nout != 1 ||
+      now->beat[i] + tm->periods->turns[i] * beats != p->beats)
+    return 0;
+  int out = p->out[0].stream;
+  const StTimeChannel *c = &tm->channel[out];
+  int64_t popped = now->popped[out] - old->popped[out];
+  return popped && c->most == c->depth ? (c->pushed - c->popped) / popped : 0;
+}
+
 /* Iterations that repeat the one from `old` to `now`; *cycles: of one. */
-static int64_t count_repeats(const StTimer *tm, const Mark *old,
-                             const Mark *now, int64_t *cycles) {
+static int64_t count_repeats(StTimer *tm, const Mark *old, const Mark *now,
+                             int64_t *cycles) {
   int64_t most = INT64_MAX, n;
   if (!old->valid || old->state.n != now->state.n ||
       memcmp(old->state.at, now->state.at,
@@ -240,6 +259,8 @@ static int64_t count_repeats(const StTimer *tm, const Mark *old,
     n = count_in_window(&tm->runner[i], beats);
     most = n < most ? n : most;
     n = st_process_repeats(&tm->net->process[i], now->beat[i], beats);
+    tm->periods->turns[i] = n;
+    n += count_beyond(tm, old, now, i, beats);
     most = n < most ? n : most;
   }
   for (int i = 0; i < tm->net->nstreams; i++) {
@@ -263,13 +284,18 @@ static void shift_ring(StTimer *tm, int64_t *ring, int64_t mask, int64_t k,
   memcpy(ring, s->room, (size_t)(mask + 1) * sizeof ring[0]);
 }
 
+/* Of an iteration: tokens pushed and popped, cycles. The producer repeats it
+ * `turns` times, the consumer `times`. */
 static void skip_channel(StTimer *tm, StTimeChannel *c, int64_t pushed,
-                         int64_t popped, int64_t cycles) {
+                         int64_t popped, int64_t cycles, int64_t turns,
+                         int64_t times) {
+  popped *= times;
+  pushed *= turns;
   c->popped += popped;
   if (!pushed)
     return;
-  shift_ring(tm, c->issue, c->mask, pushed, cycles);
-  shift_ring(tm, c->pop, c->mask, pushed, cycles);
+  shift_ring(tm, c->issue, c->mask, pushed, turns * cycles);
+  shift_ring(tm, c->pop, c->mask, popped, times * cycles);
   c->pushed += pushed;
   c->seen += pushed;
   c->freed += pushed;
@@ -293,18 +319,25 @@ static void skip_process(StTimer *tm, StTimeRunner *r, int64_t beats,
   tm->periods->skipped += beats;
 }
 
+static int64_t turns_of(const StTimer *tm, int process, int64_t times) {
+  int64_t turns = tm->periods->turns[process];
+  return turns < times ? turns : times;
+}
+
 static void skip(StTimer *tm, const Mark *old, const Mark *now, int64_t times,
                  int64_t cycles) {
   for (int i = 0; i < tm->net->nprocesses; i++) {
     StTimeRunner *r = &tm->runner[i];
-    r->wait_input += times * (now->wait[i] - old->wait[i]);
-    skip_process(tm, r, times * (now->beat[i] - old->beat[i]), times * cycles);
+    int64_t n = turns_of(tm, i, times);
+    r->wait_input += n * (now->wait[i] - old->wait[i]);
+    skip_process(tm, r, n * (now->beat[i] - old->beat[i]), n * cycles);
     if (r->boundary != INT64_MAX)
       r->boundary = (r->walker.beat / r->grain + 1) * r->grain;
   }
   for (int i = 0; i < tm->net->nstreams; i++)
-    skip_channel(tm, &tm->channel[i], times * (now->pushed[i] - old->pushed[i]),
-                 times * (now->popped[i] - old->popped[i]), times * cycles);
+    skip_channel(tm, &tm->channel[i], now->pushed[i] - old->pushed[i],
+                 now->popped[i] - old->popped[i], cycles,
+                 turns_of(tm, tm->channel[i].producer, times), times);
 }
 
 void st_periods_look(StTimer *tm, int p) {
