@@ -15,6 +15,8 @@ os.environ.setdefault(
     os.path.join(os.path.dirname(COMMAND), "libstreamtensor.so"))
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import shared  # noqa: E402
+
 
 def run(*args, status=0, **kwargs):
     """Run the command; its output and messages."""
@@ -42,3 +44,9 @@ def stories(work):
     checkpoint, package, build = (folder / n for n in ("hf", "pkg", "build"))
     run("compile", package, "-o", build)
     return checkpoint, package, build
+
+
+@pytest.fixture(scope="session")
+def tiny(work):
+    """Checkpoint and package of a family."""
+    return lambda name: shared.tiny(name, work / "tiny")

@@ -16,7 +16,7 @@ from streamtensor import Session
 from streamtensor import export as exporter
 from streamtensor.errors import ExportError
 
-CHUNK, CTX, TOKENS = 8, 64, 20
+TOKENS = 20
 PROMPTS = {"short": [1, 5, 17], "long": [1] + [(7 * i) % 90 + 3
                                                for i in range(20)]}
 
@@ -34,10 +34,9 @@ def reference(model, prompt):
 
 
 @pytest.fixture(scope="session", params=sorted(tiny_models.FAMILIES))
-def model(request, work, command):
-    path = tiny_models.save(request.param, str(work))
-    package, build = path + ".pkg", path + ".build"
-    exporter.export_causal_lm(path, package, CHUNK, CTX)
+def model(request, tiny, work, command):
+    path, package = tiny(request.param)
+    build = str(work / f"{request.param}.build")
     command("compile", package, "-o", build)
     return exporter.load_model(path), build
 
@@ -67,7 +66,7 @@ def test_refused(name, work):
     """A message at export, never a wrong package."""
     path = tiny_models.save(name, str(work))
     with pytest.raises(ExportError):
-        exporter.export_causal_lm(path, path + ".pkg", CHUNK, CTX)
+        exporter.export_causal_lm(path, path + ".pkg")
     assert not os.path.exists(path + ".pkg")
 
 

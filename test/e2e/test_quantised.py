@@ -12,7 +12,6 @@ from safetensors.numpy import load_file, save_file
 
 import modules
 import gguf_files
-import tiny_models
 from streamtensor import Session
 from streamtensor import export as exporter
 
@@ -112,12 +111,10 @@ def test_minimums_and_schemes_by_name(command, tmp_path):
 
 @pytest.mark.parametrize("family,scheme", [
     ("gpt2", "w4a8:32"), ("gemma3", "w4a8:min,*embed*=w8a8")])
-def test_devices_agree_bit_for_bit(command, tmp_path, family, scheme):
+def test_devices_agree_bit_for_bit(command, tiny, tmp_path, family, scheme):
     """Tied and untied embeddings, transposed weights, windows."""
-    package, out = tmp_path / "pkg", tmp_path / "build"
-    exporter.export_causal_lm(tiny_models.save(family, str(tmp_path)),
-                              str(package), chunk=8)
-    command("compile", package, "-o", out, "-q", scheme)
+    out = tmp_path / "build"
+    command("compile", tiny(family)[1], "-o", out, "-q", scheme)
     assert command("check", out).stdout.splitlines()[-1].startswith("ok:")
     prompt = ",".join(str(3 * i % 90) for i in range(19))
     tokens, logits = {}, {}
@@ -196,11 +193,7 @@ def test_a_gguf_file_keeps_its_grids(command, tmp_path):
         assert (p.exp() * (p - q)).sum() < 2e-3
 
 
-def build_tiny(command, directory, family, *options):
-    package = directory / "pkg"
-    if not package.exists():
-        exporter.export_causal_lm(tiny_models.save(family, str(directory)),
-                                  str(package), chunk=8)
+def build_of(command, directory, package, *options):
     out = directory / "-".join(("build", *options))
     command("compile", package, "-o", out, *options)
     return out
@@ -216,12 +209,13 @@ def logits_of(command, build, tokens, device="sim"):
 @pytest.mark.parametrize("family,kv", [
     ("gpt2", "int8"), ("gpt2", "f16"), ("gemma2", "int8"), ("gpt_neo", "int8"),
     ("falcon", "int8")])
-def test_caches_in_fewer_bits(command, tmp_path, family, kv):
+def test_caches_in_fewer_bits(command, tiny, tmp_path, family, kv):
     """Near f32 caches, device as device: plain attention, windows and groups
     of heads, masks from a table, one head of keys."""
     tokens = [3 * i % 90 for i in range(19)]
-    plain = build_tiny(command, tmp_path, family, "--kv", "f32")
-    out = build_tiny(command, tmp_path, family, "--kv", kv)
+    package = tiny(family)[1]
+    plain = build_of(command, tmp_path, package, "--kv", "f32")
+    out = build_of(command, tmp_path, package, "--kv", kv)
     assert command("check", out).stdout.splitlines()[-1].startswith("ok:")
     want = logits_of(command, plain, tokens)
     got = logits_of(command, out, tokens)
@@ -239,11 +233,12 @@ def test_caches_in_fewer_bits(command, tmp_path, family, kv):
         (plain / "design.st").read_text().count("argument cache f32")
 
 
-def test_what_a_token_sees_of_itself(command, tmp_path):
+def test_what_a_token_sees_of_itself(command, tiny, tmp_path):
     """Rows are rounded before the step that makes them uses them: a prompt in
     chunks and one token a step differ by far less than what rounding does."""
-    plain = build_tiny(command, tmp_path, "llama", "--kv", "f32")
-    out = build_tiny(command, tmp_path, "llama", "--kv", "int8")
+    package = tiny("llama")[1]
+    plain = build_of(command, tmp_path, package, "--kv", "f32")
+    out = build_of(command, tmp_path, package, "--kv", "int8")
     tokens = [3 * i % 90 for i in range(16)]
     with Session(str(out)) as s:
         chunks = [s.step(tokens[i:i + 8]).logits for i in (0, 8)][-1]
@@ -253,9 +248,9 @@ def test_what_a_token_sees_of_itself(command, tmp_path):
     assert np.abs(chunks - single).max() < far / 100
 
 
-def test_default_caches(command, tmp_path):
+def test_default_caches(command, tiny, tmp_path):
     for scheme, kv in ("f32", "f32"), ("w8a8", "int8"):
-        out = build_tiny(command, tmp_path, "llama", "-q", scheme)
+        out = build_of(command, tmp_path, tiny("llama")[1], "-q", scheme)
         assert json.loads((out / "build.json").read_text())["kv"] == kv
         text = command("report", out).stdout
         assert re.search(rf"caches\W+{kv}\b", text)
