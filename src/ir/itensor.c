@@ -131,6 +131,45 @@ StItensor st_itensor_row_major(StArena *a, const StType *t, int64_t width) {
   return r;
 }
 
+StItensor st_itensor_tokens_last(StArena *a, const StType *t, int64_t width) {
+  StItensor r = st_itensor_row_major(a, t, width);
+  StItensor o = r;
+  o.loop = ST_NEW_N(a, StLoop, t->rank + 1);
+  o.nloops = 0;
+  for (int varies = 0; varies < 2; varies++)
+    for (int d = 0; d < t->rank; d++)
+      if (st_sym_is_const(t->shape[d]) == !varies)
+        o.loop[o.nloops++] = r.loop[d];
+  return o;
+}
+
+/* Dims from *at on up to the next that varies: their product; *at is that. */
+static double skip_constant(const StType *t, int *at) {
+  double n = 1;
+  for (; *at < t->rank && st_sym_is_const(t->shape[*at]); ++*at)
+    n *= (double)t->shape[*at].c;
+  return n;
+}
+
+bool st_itensor_is_reshape(const StType *x, const StType *y) {
+  for (int i = 0, j = 0;; i++, j++) {
+    if (skip_constant(x, &i) != skip_constant(y, &j))
+      return false;
+    if (i == x->rank || j == y->rank)
+      return i == x->rank && j == y->rank;
+    if (!st_sym_eq(x->shape[i], y->shape[j]))
+      return false;
+  }
+}
+
+StItensor st_itensor_reshaped(StArena *a, const StType *in, const StType *out) {
+  int64_t width = st_itensor_token(out->order);
+  StItensor rows = st_itensor_row_major(a, out, width);
+  return st_itensor_same(a, &rows, out->order)
+             ? st_itensor_row_major(a, in, width)
+             : st_itensor_tokens_last(a, in, width);
+}
+
 int64_t st_itensor_token(const StItensor *x) {
   int64_t n = 1;
   for (int d = 0; d < x->rank; d++)

@@ -18,6 +18,15 @@ bool st_itensor_same(StArena *scratch, const StItensor *x, const StItensor *y);
  * multiple of that) in a token. */
 StItensor st_itensor_row_major(StArena *a, const StType *t, int64_t width);
 
+/* The same, but dims whose extents vary (tokens, context) innermost. */
+StItensor st_itensor_tokens_last(StArena *a, const StType *t, int64_t width);
+/* Two shapes of the same elements, with constant dims split alike by those that
+ * vary: elements in either of the two orders above come in the same sequence. */
+bool st_itensor_is_reshape(const StType *x, const StType *y);
+/* The order of `in` in which its elements come as those of `out`, another shape
+ * in one of the two orders, do. */
+StItensor st_itensor_reshaped(StArena *a, const StType *in, const StType *out);
+
 /* Elements in a token. */
 int64_t st_itensor_token(const StItensor *x);
 /* Bits in a token of a stream of that type. */

@@ -151,17 +151,22 @@ static void check_converter(StVerify *v, const StOp *op) {
 /* ---- forks ------------------------------------------------------------ */
 
 /* A single copy may be of another shape if both stream their elements in
- * row-major order. */
+ * row-major order, or both with the dims that vary innermost. */
 static bool is_reshape(StVerify *v, const StType *in, const StType *out) {
   int64_t w = st_itensor_token(in->order);
   if (in->dtype != out->dtype || w != st_itensor_token(out->order) ||
       (w > 1 && (!in->rank || !out->rank)) ||
       !st_verify_same_size(v, in->rank, in->shape, out->rank, out->shape, 1))
     return false;
-  StItensor x = st_itensor_row_major(v->scratch, in, w);
-  StItensor y = st_itensor_row_major(v->scratch, out, w);
-  return st_itensor_same(v->scratch, &x, in->order) &&
-         st_itensor_same(v->scratch, &y, out->order);
+  StArena *a = v->scratch;
+  StItensor x = st_itensor_row_major(a, in, w);
+  StItensor y = st_itensor_row_major(a, out, w);
+  if (st_itensor_same(a, &x, in->order) && st_itensor_same(a, &y, out->order))
+    return true;
+  x = st_itensor_tokens_last(a, in, w);
+  y = st_itensor_tokens_last(a, out, w);
+  return st_itensor_is_reshape(in, out) &&
+         st_itensor_same(a, &x, in->order) && st_itensor_same(a, &y, out->order);
 }
 
 static void check_fork(StVerify *v, const StOp *op) {

@@ -248,11 +248,9 @@ static void drop_unused(Stream *s, StOp *op) {
 }
 
 static void request_operands(Stream *s, StOp *op) {
-  if (op->kind == ST_OP_VIEW && !is_stored(op->operand[0])) {
-    int64_t width = st_itensor_token(op->result[0]->type.order);
-    request(s, op, 0,
-            st_itensor_row_major(s->a, &op->operand[0]->type, width));
-  }
+  if (op->kind == ST_OP_VIEW && !is_stored(op->operand[0]))
+    request(s, op, 0, st_itensor_reshaped(s->a, &op->operand[0]->type,
+                                          &op->result[0]->type));
   if (op->kind == ST_OP_GENERIC)
     for (int k = 0; k < op->noperands; k++)
       if (!is_stored(op->operand[k]))

@@ -295,7 +295,19 @@ static StSym innermost(const StType *t) {
   return t->rank ? t->shape[t->rank - 1] : st_sym_const(1);
 }
 
-/* Elements in row-major order, as wide as both sides can have them. */
+/* What is viewed comes with other loops outside of its tokens. */
+static bool has_tokens_inside(const StTile *t, const StOp *op) {
+  const StValue *v = op->operand[0];
+  const StItensor *o = t->flow[v->id].order;
+  if (!o || !st_itensor_is_reshape(&v->type, &op->result[0]->type))
+    return false;
+  int first = v->def->kind == ST_OP_GENERIC && st_tile_iterates(v->def);
+  return o->nloops > first && o->loop[first].dim >= 0 &&
+         st_sym_is_const(v->type.shape[o->loop[first].dim]);
+}
+
+/* Elements in row-major order, tokens innermost if they are so already, as wide
+ * as both sides can have them. */
 static void schedule_view(StTile *t, StOp *op) {
   StSym x = innermost(&op->operand[0]->type);
   StSym y = innermost(&op->result[0]->type);
@@ -305,7 +317,9 @@ static void schedule_view(StTile *t, StOp *op) {
       if (x.c % w == 0 && y.c % w == 0)
         width = w;
   StItensor *o = ST_NEW(t->arena, StItensor);
-  *o = st_itensor_row_major(t->arena, &op->result[0]->type, width);
+  *o = has_tokens_inside(t, op)
+           ? st_itensor_tokens_last(t->arena, &op->result[0]->type, width)
+           : st_itensor_row_major(t->arena, &op->result[0]->type, width);
   op->result[0]->type.order = o;
   set_order(t, op, o);
   st_tile_set_view_flow(t, op);

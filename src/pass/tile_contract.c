@@ -8,6 +8,8 @@
  * the tokens of a step are innermost, so that a weight is held over them.
  * Over the context (attention) the rows of S take turns instead, and F is
  * streamed again for each: what follows can begin after the first of them. */
+#include <math.h>
+
 #include "analysis/port.h"
 #include "pass/tile.h"
 
@@ -227,6 +229,13 @@ static void take_more(const StTile *t, const StOp *op, StTilePlan *p,
   st_tile_take_lanes(t, op, p, dims, n, (2 * want + taken) / (2 * taken));
 }
 
+static bool has_lanes(const StTilePlan *p, const int *dims, int n) {
+  for (int i = 0; i < n; i++)
+    if (st_tile_lane(p, dims[i]) > 1)
+      return true;
+  return false;
+}
+
 /* Batch dims that lanes may take: none if the innermost comes slowly. */
 static int batch_inside(const StTile *t, const StOp *op,
                         const StContraction *c) {
@@ -234,8 +243,48 @@ static int batch_inside(const StTile *t, const StOp *op,
   return has(c->b, c->nb, slow) && c->b[c->nb - 1] == slow ? 0 : c->nb;
 }
 
+/* Lanes that N and the innermost dim of the batch would have for `want`. */
+static int64_t take_both(const StTile *t, const StOp *op,
+                         const StContraction *c, int64_t batch,
+                         int64_t want) {
+  StTilePlan p = {.done = NULL};
+  int64_t lanes = batch;
+  st_tile_take_lanes(t, op, &p, c->n, c->nn, (want + batch / 2) / batch);
+  for (int i = 0; i < p.lane.n; i++)
+    lanes *= p.lane.at[i].size;
+  return lanes;
+}
+
+static double error_of(int64_t lanes, int64_t want) {
+  return fabs(log((double)lanes / (double)want));
+}
+
+/* Lanes of the innermost dim of the batch with which N comes much nearer to
+ * `want` than without: 1, or a divisor of its extent. */
+static int64_t choose_batch(const StTile *t, const StOp *op,
+                            const StContraction *c, int64_t want) {
+  const double nearer = 0.1;
+  int n = batch_inside(t, op, c);
+  int d = n > 0 ? c->b[n - 1] : -1;
+  if (d < 0 || !st_sym_is_const(op->u.nest.dim[d].extent) ||
+      st_tile_is_guarded(op, d) || want < 2)
+    return 1;
+  int64_t best = 1, extent = op->u.nest.dim[d].extent.c;
+  double least = error_of(take_both(t, op, c, 1, want), want) - nearer;
+  for (int64_t b = 2; b <= want && b <= extent; b++) {
+    double error = extent % b ? least
+                              : error_of(take_both(t, op, c, b, want), want);
+    if (error >= least)
+      continue;
+    least = error;
+    best = b;
+  }
+  return best;
+}
+
 /* Lanes: positions of K first (their sum is a tree), then of N, then rows that
- * share an element of F, then of the batch. */
+ * share an element of F, then of the batch, or some of the batch before N if
+ * that comes nearer to what is wanted. */
 void st_tile_plan_contraction(const StTile *t, const StOp *op,
                               const StContraction *c, StTilePlan *p) {
   int64_t fixed = t->ctx->lanes;
@@ -247,10 +296,16 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
   } else {
     enum { TREE = 128 };
     int64_t sum = want < TREE ? want : TREE;
-    st_tile_take_lanes(t, op, p, c->k, c->nk, sum);
+    int64_t left = st_tile_take_lanes(t, op, p, c->k, c->nk, sum);
+    bool context = has_context(op, c->k, c->nk) || has_context(op, c->n, c->nn);
+    if (left <= 1 && !context && c->nn && c->nb) {
+      int64_t batch = choose_batch(t, op, c, want / sum);
+      st_tile_take_lanes(t, op, p, c->b, c->nb, batch);
+    }
     take_more(t, op, p, c->n, c->nn, want);
     take_more(t, op, p, c->m, c->nm, want);
-    take_more(t, op, p, c->b, batch_inside(t, op, c), want);
+    if (!has_lanes(p, c->b, c->nb))
+      take_more(t, op, p, c->b, batch_inside(t, op, c), want);
   }
   plan_loops(t, op, c, p);
 }

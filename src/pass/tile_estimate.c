@@ -44,6 +44,10 @@ static double parts_of(const StTile *t, const StOp *op) {
   return parts;
 }
 
+static bool iterates(const StOp *op) {
+  return op->kind == ST_OP_GENERIC && st_tile_iterates(op);
+}
+
 /* The converters before an op; those that are not needed are NULL. */
 static StConversion **find_conversions(const StTile *t, const StOp *op) {
   StArena *a = t->scratch;
@@ -53,13 +57,10 @@ static StConversion **find_conversions(const StTile *t, const StOp *op) {
     bool view = op->kind == ST_OP_VIEW;
     if (!order || (!view && !op->u.nest.in[k].map))
       continue;
-    StItensor want;
-    if (view)
-      want = st_itensor_row_major(
-          a, &op->operand[k]->type,
-          st_itensor_token(t->flow[op->result[0]->id].order));
-    else
-      want = st_port_input_order(a, op, k);
+    StItensor want =
+        view ? st_itensor_reshaped(a, &op->operand[k]->type,
+                                   &op->result[0]->type)
+             : st_port_input_order(a, op, k);
     StConversion x = st_conversion(a, order, &want);
     if (x.flow)
       continue;
@@ -70,10 +71,9 @@ static StConversion **find_conversions(const StTile *t, const StOp *op) {
 }
 
 /* Its windows in an iteration, of which the first is needed to begin. */
-static double windows_of(const StTile *t, const StConversion *c,
-                         bool iterates) {
+static double windows_of(const StTile *t, const StConversion *c, bool block) {
   double n = 1;
-  for (int i = iterates; c && i < c->shared; i++)
+  for (int i = block; c && i < c->shared; i++)
     n *= fmax(1, (double)st_tile_extent(t, c->drain.loop[i].trip));
   return c ? n : INFINITY;
 }
@@ -89,10 +89,6 @@ static void add_input(Inputs *in, const Span *x, double windows) {
   in->first = fmax(in->first, x->first + (x->last - x->first) * part);
   in->last = fmax(in->last, x->last);
   in->part = fmax(in->part, part);
-}
-
-static bool iterates(const StOp *op) {
-  return op->kind == ST_OP_GENERIC && st_tile_iterates(op);
 }
 
 static Inputs inputs_of(const Estimate *e, const StOp *op) {
@@ -131,10 +127,10 @@ static double end_of_block(const StTile *t, const Span *span) {
     const StOp *op = t->m->op.at[i];
     for (int k = 0; k < op->noperands; k++) {
       const StOp *def = op->operand[k]->def;
-      bool inside = def->kind == ST_OP_GENERIC && st_tile_iterates(def);
+      bool inside = iterates(def);
       double last = inside ? span[op->operand[k]->id].last : 0;
       any = fmax(any, last);
-      if (st_tile_iterates(op) && op->id <= def->id)
+      if (iterates(op) && op->id <= def->id)
         carried = fmax(carried, last);
     }
   }

@@ -29,24 +29,25 @@ static double kernels_part(const StTile *t) {
   return t->ctx->kernels > 0 ? t->ctx->kernels : 1;
 }
 
-/* Products of integers are made of LUTs where multipliers do not suffice. */
+/* Products of integers are made of LUTs where multipliers do not suffice. What
+ * all kernels then take. */
 static StCost soften(const StTile *t) {
   const StTarget *g = t->ctx->target;
   double have =
       multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
-  st_target_soften(g, t->m, ST_OP_GENERIC, -1, sum_cost(t).dsp - have);
-  return sum_cost(t);
+  StCost sum = sum_cost(t);
+  int64_t moved = st_target_soften(g, t->m, ST_OP_GENERIC, -1, sum.dsp - have);
+  StCost more = st_cost_add(g->dot.soft, st_cost_scale(g->dot.product, -1));
+  return st_cost_add(sum, st_cost_scale(more, (double)moved));
 }
 
-static bool fits(const StTile *t) {
+static bool fits(const StTile *t, const StCost *sum) {
   const StTarget *g = t->ctx->target;
-  StCost sum = soften(t);
   double share = kernels_share * kernels_part(t) * g->budget;
-  return sum.lut <= share * g->device.lut && sum.ff <= share * g->device.ff &&
-         sum.dsp <= g->budget * g->device.dsp &&
-         sum.bram36 <= share * g->device.bram36;
+  return sum->lut <= share * g->device.lut && sum->ff <= share * g->device.ff &&
+         sum->dsp <= g->budget * g->device.dsp &&
+         sum->bram36 <= share * g->device.bram36;
 }
-
 
 /* What a schedule of all ops comes to. */
 typedef struct {
@@ -55,13 +56,14 @@ typedef struct {
   bool fits;
 } Trial;
 
-static Trial try_now(StTile *t) {
+/* unless: what does not fit needs no score. */
+static Trial try_now(StTile *t, bool unless) {
   StArena *scratch = t->scratch, *arena = t->arena;
   t->scratch = t->arena = st_arena_new();
   st_tile_schedule(t);
-  Trial x = {.fits = fits(t)};
-  x.price = sum_cost(t).lut;
-  x.score = st_tile_estimate(t);
+  StCost sum = soften(t);
+  Trial x = {.price = sum.lut, .fits = fits(t, &sum)};
+  x.score = x.fits || !unless ? st_tile_estimate(t) : INFINITY;
   st_arena_free(t->scratch);
   t->scratch = scratch;
   t->arena = arena;
@@ -97,9 +99,9 @@ static StTileSlack search_factors(StTile *t, double slack) {
     for (int lo = -1, hi = W; hi - lo > 1;) {
       int mid = (lo + hi) / 2;
       t->slack.weights = slack * weights[mid];
-      Trial x = try_now(t);
+      Trial x = try_now(t, true);
       *(x.fits ? &hi : &lo) = mid;
-      if (!x.fits || x.score >= least)
+      if (x.score >= least)
         continue;
       least = x.score;
       best = t->slack;
@@ -136,11 +138,10 @@ static void undo(StTile *t, const Move *v) {
     t->haste[v->op[i]] /= v->by;
 }
 
-static void add_group(Refiner *r, const int *op, int n) {
-  if (n == 0)
-    return;
-  for (int i = 0; i < 2; i++) {
-    r->move[r->n] = (Move){op, n, i ? 0.5 : 2, .order = r->n};
+static void add_moves(Refiner *r, const int *op, int n, bool products) {
+  static const double by[] = {2, 0.5, 1.5, 0.75};
+  for (int i = 0; i < (products ? 4 : 2); i++) {
+    r->move[r->n] = (Move){op, n, by[i], .order = r->n};
     r->n++;
   }
 }
@@ -178,14 +179,14 @@ static void find_moves(Refiner *r) {
   st_tile_schedule(t);
   const int *stage = count_stages(t);
   int *key = ST_NEW_N(t->scratch, int, m->op.n + 1), most = 0;
-  r->move = ST_NEW_N(t->scratch, Move, 4 * (m->op.n + 1));
+  r->move = ST_NEW_N(t->scratch, Move, 8 * (m->op.n + 1));
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
     if (op->kind != ST_OP_GENERIC)
       continue;
     int *id = ST_NEW(t->scratch, int);
     *id = op->id;
-    add_group(r, id, 1);
+    add_moves(r, id, 1, sort_of(t, op) == 0);
     key[i] = 1 + sort_of(t, op) + 3 * (st_tile_iterates(op) + 2 * stage[op->id]);
     most = key[i] > most ? key[i] : most;
   }
@@ -195,14 +196,14 @@ static void find_moves(Refiner *r) {
       if (key[i] == k)
         group[n++] = m->op.at[i]->id;
     if (n > 1)
-      add_group(r, group, n);
+      add_moves(r, group, n, (k - 1) % 3 == 0);
   }
 }
 
 /* What a move would come to, by itself. */
 static void measure(Refiner *r, Move *v) {
   apply(r->t, v);
-  Trial x = try_now(r->t);
+  Trial x = try_now(r->t, false);
   undo(r->t, v);
   v->gain = r->now.score - x.score;
   v->price = x.price - r->now.price;
@@ -239,13 +240,13 @@ static bool take(Refiner *r, const Move *v) {
   const Move *given[MOST];
   int n = 0;
   apply(t, v);
-  Trial x = try_now(t);
+  Trial x = try_now(t, false);
   for (int i = r->n; !x.fits && i-- > 0 && n < MOST;) {
     const Move *w = &r->move[i];
     if (w->price >= 0 || w->gain * v->price <= v->gain * w->price)
       continue;
     apply(t, w);
-    Trial y = try_now(t);
+    Trial y = try_now(t, false);
     if (y.score >= r->now.score || y.price >= x.price) {
       undo(t, w);
       continue;
@@ -278,7 +279,7 @@ static bool sweep(Refiner *r) {
 
 static void refine(StTile *t) {
   enum { SWEEPS = 12 };
-  Refiner r = {.t = t, .now = try_now(t)};
+  Refiner r = {.t = t, .now = try_now(t, false)};
   find_moves(&r);
   for (int i = 0; i < SWEEPS && r.now.fits && sweep(&r); i++)
     ;

@@ -289,15 +289,18 @@ static StOp *most_products(const StModule *m, StOpKind kind, int die) {
   return best;
 }
 
-void st_target_soften(const StTarget *t, StModule *m, StOpKind kind, int die,
-                      double over) {
+int64_t st_target_soften(const StTarget *t, StModule *m, StOpKind kind,
+                         int die, double over) {
   double each = t->dot.product.dsp;
+  int64_t moved = 0;
   for (StOp *op; each > 0 && over > 0 && (op = most_products(m, kind, die));) {
     double left = (double)(st_target_dot_lanes(op) - op->u.nest.soft);
     double n = fmin(ceil(over / each), left);
     op->u.nest.soft += (int64_t)n;
+    moved += (int64_t)n;
     over -= n * each;
   }
+  return moved;
 }
 
 /* Copies of an expression: one for each position of the lanes it depends on. */

@@ -155,8 +155,8 @@ StCost st_target_nest_cost(const StTarget *t, const StModule *m,
 int64_t st_target_dot_lanes(const StOp *op);
 /* Makes integer products of ops of a kind on a die (-1: any) of LUTs, first
  * those of the op that has most in multipliers, until `over` multipliers are
- * saved or none is left. */
-void st_target_soften(const StTarget *t, StModule *m, StOpKind kind, int die,
+ * saved or none is left. How many. */
+int64_t st_target_soften(const StTarget *t, StModule *m, StOpKind kind, int die,
                       double over);
 
 int st_target_fifo_latency(const StTarget *t, StMemory mem);
