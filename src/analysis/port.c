@@ -109,8 +109,8 @@ static StPortInfo outline(StArena *a, const StNest *n, const StAffine *map,
 
 static StPortInfo input(StArena *a, const StOp *op, int k) {
   const StNest *n = &op->u.nest;
-  return outline(a, n, n->in[k].map, op->operand[k]->type.rank,
-                 &n->in[k].guard, false);
+  return outline(a, n, n->in[k].map, op->operand[k]->type.rank, &n->in[k].guard,
+                 false);
 }
 
 static StPortInfo output(StArena *a, const StOp *op, int k) {

@@ -30,15 +30,15 @@ StItensor st_port_input_order(StArena *a, const StOp *op, int k);
 StItensor st_port_output_order(StArena *a, const StOp *op, int k);
 
 typedef struct {
-  bool reduces;       /* has reduction dims */
-  int outermost_red;  /* loop; accumulators: positions of the parallel loops
-                         inside it; nloops if there is none */
-  int ways;           /* accumulators of a position, at least 1 */
-  int red_lanes;      /* product of the reduction lanes */
-  int par_lanes;      /* product of the parallel lanes */
-  int *par_of_lane;   /* [nlanes] index among the parallel lanes (row-major) */
-  int *red_of_lane;   /* [nlanes] index among the reduction lanes (row-major) */
-  bool *is_red_loop;  /* [nloops] */
+  bool reduces;      /* has reduction dims */
+  int outermost_red; /* loop; accumulators: positions of the parallel loops
+                        inside it; nloops if there is none */
+  int ways;          /* accumulators of a position, at least 1 */
+  int red_lanes;     /* product of the reduction lanes */
+  int par_lanes;     /* product of the parallel lanes */
+  int *par_of_lane;  /* [nlanes] index among the parallel lanes (row-major) */
+  int *red_of_lane;  /* [nlanes] index among the reduction lanes (row-major) */
+  bool *is_red_loop; /* [nloops] */
 } StKernelInfo;
 
 StKernelInfo st_kernel_info(StArena *a, const StOp *op);

@@ -21,7 +21,8 @@ StItensor st_itensor_row_major(StArena *a, const StType *t, int64_t width);
 /* The same, but dims whose extents vary (tokens, context) innermost. */
 StItensor st_itensor_tokens_last(StArena *a, const StType *t, int64_t width);
 /* Two shapes of the same elements, with constant dims split alike by those that
- * vary: elements in either of the two orders above come in the same sequence. */
+ * vary: elements in either of the two orders above come in the same sequence.
+ */
 bool st_itensor_is_reshape(const StType *x, const StType *y);
 /* The order of `in` in which its elements come as those of `out`, another shape
  * in one of the two orders, do. */

@@ -165,8 +165,8 @@ static bool is_reshape(StVerify *v, const StType *in, const StType *out) {
     return true;
   x = st_itensor_tokens_last(a, in, w);
   y = st_itensor_tokens_last(a, out, w);
-  return st_itensor_is_reshape(in, out) &&
-         st_itensor_same(a, &x, in->order) && st_itensor_same(a, &y, out->order);
+  return st_itensor_is_reshape(in, out) && st_itensor_same(a, &x, in->order) &&
+         st_itensor_same(a, &y, out->order);
 }
 
 static void check_fork(StVerify *v, const StOp *op) {
@@ -321,8 +321,9 @@ static void check_load(StVerify *v, const StOp *op) {
 static bool is_program(const StBundlePart *p, int64_t *tokens) {
   int64_t beats = p->times;
   *tokens = p->times;
-  return p->slots > 0 && p->base >= 0 && p->base <= ST_VERIFY_NUMBER && p->period > 0 &&
-         p->times > 0 && p->base % p->slots == 0 && p->period % p->slots == 0 &&
+  return p->slots > 0 && p->base >= 0 && p->base <= ST_VERIFY_NUMBER &&
+         p->period > 0 && p->times > 0 && p->base % p->slots == 0 &&
+         p->period % p->slots == 0 &&
          (p->times == 1 || p->base % p->period == 0) && p->first >= 0 &&
          p->first < p->last && p->last <= p->period / p->slots &&
          p->per_frame > 0 && p->per_frame <= p->slots &&
@@ -335,8 +336,7 @@ static bool is_program(const StBundlePart *p, int64_t *tokens) {
  * do not overlap. */
 static bool are_apart(const StBundlePart *x, const StBundlePart *y) {
   if (x->base == y->base && x->period == y->period && x->times == y->times)
-    return x->slots == y->slots ||
-           x->last * x->slots <= y->first * y->slots ||
+    return x->slots == y->slots || x->last * x->slots <= y->first * y->slots ||
            y->last * y->slots <= x->first * x->slots;
   return x->base + x->times * x->period <= y->base ||
          y->base + y->times * y->period <= x->base;

@@ -147,8 +147,7 @@ static void find_loads(Bundler *b) {
 /* Cycles of a transfer in a step of one token with a quarter of the context
  * behind it. */
 static int64_t time_of(const Bundler *b, const StOp *op) {
-  const StValue *v =
-      op->kind == ST_OP_LOAD ? op->result[0] : op->operand[0];
+  const StValue *v = op->kind == ST_OP_LOAD ? op->result[0] : op->operand[0];
   return st_itensor_tokens(v->type.order, b->module->ctx / 4, 1) *
          st_timing_ii(b->module, b->target, op);
 }

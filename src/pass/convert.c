@@ -72,8 +72,8 @@ static StItensor with_loops(StArena *a, const StItensor *o, const Side *s) {
 static void size_window(const StModule *m, StConverter *c) {
   c->window = 1;
   for (int d = 0; d < c->fill.rank; d++) {
-    int64_t e = st_sym_max(st_itensor_extent(&c->fill, d, c->shared), m->ctx,
-                           m->chunk);
+    int64_t e =
+        st_sym_max(st_itensor_extent(&c->fill, d, c->shared), m->ctx, m->chunk);
     c->extent[d] = e;
     c->window *= e;
   }

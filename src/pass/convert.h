@@ -9,7 +9,7 @@ typedef struct {
   StItensor fill, drain; /* the orders, with loops split where the other side
                             has a boundary inside */
   int shared;            /* outermost loops that both have */
-  bool flow;             /* inside of these elements come in the same sequence */
+  bool flow; /* inside of these elements come in the same sequence */
 } StConversion;
 
 /* In the arena; it keeps parts of the orders. */

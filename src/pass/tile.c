@@ -23,7 +23,8 @@
 /* Elements of a row of the context that are moved at once, at least. */
 enum { ROW = 64 };
 
-/* ---- natural order ---------------------------------------------------------- */
+/* ---- natural order ----------------------------------------------------------
+ */
 
 /* Dims in the order in which the largest stored operand has them in memory,
  * then the others as they are numbered. */
@@ -103,7 +104,8 @@ static void plan_natural(const StTile *t, const StOp *op, StTilePlan *p) {
     st_tile_whole_loop(t, op, p, dims[i]);
 }
 
-/* ---- following a stream ----------------------------------------------------- */
+/* ---- following a stream -----------------------------------------------------
+ */
 
 /* The largest operand whose order is known; ties: the first. -1: none, or a
  * stored operand is larger (a cache: it is read as it lies in memory). */
@@ -126,15 +128,14 @@ static int find_lead(const StTile *t, const StOp *op) {
 static int whole_dim(const StOp *op, int k, int d) {
   const StNest *n = &op->u.nest;
   int dim = st_affine_single(&n->in[k].map[d]);
-  if (dim < 0 || !st_sym_eq(n->dim[dim].extent,
-                            op->operand[k]->type.shape[d]))
+  if (dim < 0 || !st_sym_eq(n->dim[dim].extent, op->operand[k]->type.shape[d]))
     return -1;
   return dim;
 }
 
 /* Lanes from the elements of a token of the lead, the innermost first. */
-static void follow_lanes(const StTile *t, const StOp *op, int k,
-                         StTilePlan *p, int64_t want) {
+static void follow_lanes(const StTile *t, const StOp *op, int k, StTilePlan *p,
+                         int64_t want) {
   const StNest *n = &op->u.nest;
   const StItensor *o = t->flow[op->operand[k]->id].order;
   for (int d = o->rank; d-- > 0 && want > 1;) {
@@ -156,8 +157,7 @@ static void follow_lanes(const StTile *t, const StOp *op, int k,
 }
 
 /* Elements of a token of the lead that are no lanes, one after another. */
-static void inner_loops(const StTile *t, const StOp *op, int k,
-                        StTilePlan *p) {
+static void inner_loops(const StTile *t, const StOp *op, int k, StTilePlan *p) {
   const StItensor *o = t->flow[op->operand[k]->id].order;
   for (int d = 0; d < o->rank; d++) {
     int dim = whole_dim(op, k, d);
@@ -170,8 +170,7 @@ static void inner_loops(const StTile *t, const StOp *op, int k,
   }
 }
 
-static void plan_follow(const StTile *t, const StOp *op, int k,
-                        StTilePlan *p) {
+static void plan_follow(const StTile *t, const StOp *op, int k, StTilePlan *p) {
   const StNest *n = &op->u.nest;
   const StItensor *o = t->flow[op->operand[k]->id].order;
   int64_t want = st_tile_want_lanes(t, op, NULL);
@@ -207,7 +206,8 @@ static void plan_follow(const StTile *t, const StOp *op, int k,
   }
 }
 
-/* ---- one op ------------------------------------------------------------------ */
+/* ---- one op
+ * ------------------------------------------------------------------ */
 
 /* A generic that closes a repeat reads a value that is defined later. */
 static bool is_carry(const StTile *t, const StOp *op) {
@@ -356,8 +356,11 @@ static void prepare(StTile *t) {
 }
 
 bool st_pass_tile(StModule *m, const StPassContext *ctx) {
-  StTile t = {.m = m, .ctx = ctx, .scratch = st_arena_new(),
-              .arena = m->arena, .tokens = 1};
+  StTile t = {.m = m,
+              .ctx = ctx,
+              .scratch = st_arena_new(),
+              .arena = m->arena,
+              .tokens = 1};
   bool ok = true;
   for (int i = 0; i < m->op.n && ok; i++)
     if (m->op.at[i]->kind == ST_OP_GENERIC)

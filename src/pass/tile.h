@@ -8,10 +8,10 @@
 /* How a value comes out of its producer. */
 typedef struct {
   const StItensor *order; /* NULL: its producer has no schedule yet */
-  int want; /* data dim that its users want outermost; -1: none */
-  int inner; /* data dim that a user walks inside the context; -1: none */
-  int slow; /* data dim along which it comes bit by bit while a contraction
-               works; -1: all of it in a burst, after a barrier */
+  int want;               /* data dim that its users want outermost; -1: none */
+  int inner;   /* data dim that a user walks inside the context; -1: none */
+  int slow;    /* data dim along which it comes bit by bit while a contraction
+                  works; -1: all of it in a burst, after a barrier */
   int level;   /* barriers (whole rows that had to be there) before it */
   double pace; /* cycles of one iteration in which it comes */
 } StTileFlow;
@@ -30,9 +30,10 @@ typedef struct {
   StArena *arena;   /* of schedules: the module's, but in trials */
   StTileFlow *flow; /* [value id] */
   StTileSlack slack;
-  double *haste; /* [op id] factor on the lanes of an op */
-  int tokens;    /* of the step that is looked at */
-  int *level;   /* [op id] barriers before the op works */
+  double *haste;    /* [op id] factor on the lanes of an op */
+  bool batch_lanes; /* products of blocks have lanes of the batch before N */
+  int tokens;       /* of the step that is looked at */
+  int *level;       /* [op id] barriers before the op works */
   double *time; /* [op id] cycles of one iteration that a product with weights
                    should take */
   double phase; /* the same for other contractions */
@@ -56,7 +57,8 @@ typedef struct {
 
 enum { ST_TILE_LEVELS = 64 }; /* barriers that are told apart */
 
-/* ---- plans (tile_plan.c) -------------------------------------------------- */
+/* ---- plans (tile_plan.c) --------------------------------------------------
+ */
 
 bool st_tile_is_tokens(StSym s); /* grows with T alone */
 bool st_tile_is_guarded(const StOp *op, int dim);
@@ -73,7 +75,8 @@ void st_tile_whole_loop(const StTile *t, const StOp *op, StTilePlan *p,
 /* Loops for the dims that have none yet; then the plan becomes op's. */
 void st_tile_commit(const StTile *t, StOp *op, StTilePlan *p);
 
-/* ---- contractions (tile_contract.c) ----------------------------------------- */
+/* ---- contractions (tile_contract.c) -----------------------------------------
+ */
 
 bool st_tile_find_contraction(const StTile *t, const StOp *op,
                               StContraction *c);
@@ -85,7 +88,8 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
 void st_tile_schedule(StTile *t);
 void st_tile_search(StTile *t);
 
-/* ---- budgets (tile_budget.c) -------------------------------------------------- */
+/* ---- budgets (tile_budget.c)
+ * -------------------------------------------------- */
 
 /* Batch dim that the contraction walks inside the context, so that sums take
  * turns; -1: none. */
@@ -119,7 +123,8 @@ void st_tile_set_view_flow(StTile *t, const StOp *op);
 /* Sets the flow of op's results, whose schedule is decided. */
 void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c);
 
-/* ---- the whole (tile_estimate.c) -------------------------------------------- */
+/* ---- the whole (tile_estimate.c) --------------------------------------------
+ */
 
 /* Cycles of a step of one token, roughly; of schedules that the memory limits,
  * the faster ones are less. */

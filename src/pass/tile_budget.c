@@ -26,7 +26,8 @@ static bool is_computed(const StValue *v) {
   return v->def->kind != ST_OP_ARG && v->def->kind != ST_OP_CONST;
 }
 
-/* ---- wants ------------------------------------------------------------------- */
+/* ---- wants
+ * ------------------------------------------------------------------- */
 
 static int data_dim(const StOp *op, int k, int dim) {
   for (int i = 0; op->u.nest.in[k].map && i < op->operand[k]->type.rank; i++)
@@ -77,7 +78,8 @@ void st_tile_find_wants(StTile *t) {
   }
 }
 
-/* ---- time ----------------------------------------------------------------------- */
+/* ---- time
+ * ----------------------------------------------------------------------- */
 
 static double memory_rate(const StTile *t) { /* bits a cycle */
   const StTarget *g = t->ctx->target;
@@ -160,7 +162,8 @@ void st_tile_set_budget(StTile *t) {
     if (op->kind != ST_OP_GENERIC)
       continue;
     bool block = st_tile_iterates(op);
-    double part = sqrt(bits[block][st_tile_level(t, op)]) / fmax(roots[block], 1);
+    double part =
+        sqrt(bits[block][st_tile_level(t, op)]) / fmax(roots[block], 1);
     double time = sum[block] / memory_rate(t) / 2 * part;
     t->time[op->id] = fmax(time, LEAST_PHASE);
   }
@@ -186,7 +189,8 @@ double st_tile_points(const StTile *t, const StOp *op) {
   return n;
 }
 
-/* ---- flow -------------------------------------------------------------------------- */
+/* ---- flow
+ * -------------------------------------------------------------------------- */
 
 static int highest_level(const StTile *t, const StOp *op) {
   int level = 0;
@@ -235,8 +239,8 @@ int64_t st_tile_want_lanes(const StTile *t, const StOp *op,
                            const StContraction *c) {
   if (t->ctx->lanes)
     return t->ctx->lanes;
-  double lanes = t->haste[op->id] * st_tile_points(t, op) /
-                 time_of(t, op, c != NULL);
+  double lanes =
+      t->haste[op->id] * st_tile_points(t, op) / time_of(t, op, c != NULL);
   return (int64_t)fmax(1, ceil(lanes * 0.999));
 }
 

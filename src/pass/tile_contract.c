@@ -83,7 +83,8 @@ bool st_tile_find_contraction(const StTile *t, const StOp *op,
   return c->nm > 0 || c->nn > 0;
 }
 
-/* ---- loops --------------------------------------------------------------------- */
+/* ---- loops
+ * --------------------------------------------------------------------- */
 
 static void list_loops(const StTile *t, const StOp *op, StTilePlan *p,
                        const int *dims, int n) {
@@ -114,9 +115,8 @@ static int wanted_dim(const StTile *t, const StOp *op) {
 
 /* Outermost loops of N, of trips that leave at least `inner` positions of N
  * inside: an accumulator is used again no sooner. */
-static void outer_loops(const StTile *t, const StOp *op,
-                        const StContraction *c, StTilePlan *p,
-                        int64_t inner) {
+static void outer_loops(const StTile *t, const StOp *op, const StContraction *c,
+                        StTilePlan *p, int64_t inner) {
   int64_t held = 1;
   int at = c->nn;
   while (at > 0 && held < inner) {
@@ -143,8 +143,8 @@ static void outer_loops(const StTile *t, const StOp *op,
 }
 
 /* The rest of a dim whose outer loop was pushed and that is not done. */
-static void inner_loops(const StTile *t, const StOp *op,
-                        const StContraction *c, StTilePlan *p) {
+static void inner_loops(const StTile *t, const StOp *op, const StContraction *c,
+                        StTilePlan *p) {
   for (int i = 0; i < c->nn; i++) {
     int d = c->n[i], size = st_tile_lane(p, d);
     if (p->done[d])
@@ -169,8 +169,8 @@ static int64_t interleave(const StTile *t, const StOp *op,
   if (!t->ctx->target)
     return 8;
   int own = st_target_op_latency(t->ctx->target, o->combine, type);
-  int later = c->nb ? st_target_op_latency(t->ctx->target, ST_X_ADDF, ST_F32)
-                    : 1;
+  int later =
+      c->nb ? st_target_op_latency(t->ctx->target, ST_X_ADDF, ST_F32) : 1;
   return own > later ? own : later;
 }
 
@@ -188,8 +188,8 @@ int st_tile_turns(const StOp *op, const StContraction *c) {
   return turns ? c->b[c->nb - 1] : -1;
 }
 
-static void plan_loops(const StTile *t, const StOp *op,
-                       const StContraction *c, StTilePlan *p) {
+static void plan_loops(const StTile *t, const StOp *op, const StContraction *c,
+                       StTilePlan *p) {
   int slow = st_tile_slow_dim(t, op), want = wanted_dim(t, op);
   bool input_major = has(c->b, c->nb, slow) || has(c->k, c->nk, slow);
   if (input_major)
@@ -245,8 +245,7 @@ static int batch_inside(const StTile *t, const StOp *op,
 
 /* Lanes that N and the innermost dim of the batch would have for `want`. */
 static int64_t take_both(const StTile *t, const StOp *op,
-                         const StContraction *c, int64_t batch,
-                         int64_t want) {
+                         const StContraction *c, int64_t batch, int64_t want) {
   StTilePlan p = {.done = NULL};
   int64_t lanes = batch;
   st_tile_take_lanes(t, op, &p, c->n, c->nn, (want + batch / 2) / batch);
@@ -272,8 +271,8 @@ static int64_t choose_batch(const StTile *t, const StOp *op,
   int64_t best = 1, extent = op->u.nest.dim[d].extent.c;
   double least = error_of(take_both(t, op, c, 1, want), want) - nearer;
   for (int64_t b = 2; b <= want && b <= extent; b++) {
-    double error = extent % b ? least
-                              : error_of(take_both(t, op, c, b, want), want);
+    double error =
+        extent % b ? least : error_of(take_both(t, op, c, b, want), want);
     if (error >= least)
       continue;
     least = error;
@@ -284,7 +283,8 @@ static int64_t choose_batch(const StTile *t, const StOp *op,
 
 /* Lanes: positions of K first (their sum is a tree), then of N, then rows that
  * share an element of F, then of the batch, or some of the batch before N if
- * that comes nearer to what is wanted. */
+ * that comes nearer to what is wanted (in blocks only if `batch_lanes`: results
+ * of one group after another may be worth more). */
 void st_tile_plan_contraction(const StTile *t, const StOp *op,
                               const StContraction *c, StTilePlan *p) {
   int64_t fixed = t->ctx->lanes;
@@ -298,7 +298,8 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
     int64_t sum = want < TREE ? want : TREE;
     int64_t left = st_tile_take_lanes(t, op, p, c->k, c->nk, sum);
     bool context = has_context(op, c->k, c->nk) || has_context(op, c->n, c->nn);
-    if (left <= 1 && !context && c->nn && c->nb) {
+    if (left <= 1 && !context && c->nn && c->nb &&
+        (t->batch_lanes || !st_tile_iterates(op))) {
       int64_t batch = choose_batch(t, op, c, want / sum);
       st_tile_take_lanes(t, op, p, c->b, c->nb, batch);
     }

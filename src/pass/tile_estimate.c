@@ -4,10 +4,10 @@
  * begins to leave its producer and at which all of it has. An op begins when
  * the first window of each operand is there, as the converter between the two
  * orders needs it (all of it, if it is streamed again); it is done after its
- * beats, and no sooner than a last window's beats after the last operand. What it reduces
- * in one go leaves at the end, what comes along a slow dim after the first of
- * its iterations. Parameters are always there; the memory's own time is
- * compared in the end. */
+ * beats, and no sooner than a last window's beats after the last operand. What
+ * it reduces in one go leaves at the end, what comes along a slow dim after the
+ * first of its iterations. Parameters are always there; the memory's own time
+ * is compared in the end. */
 #include <math.h>
 
 #include "analysis/port.h"
@@ -57,10 +57,9 @@ static StConversion **find_conversions(const StTile *t, const StOp *op) {
     bool view = op->kind == ST_OP_VIEW;
     if (!order || (!view && !op->u.nest.in[k].map))
       continue;
-    StItensor want =
-        view ? st_itensor_reshaped(a, &op->operand[k]->type,
-                                   &op->result[0]->type)
-             : st_port_input_order(a, op, k);
+    StItensor want = view ? st_itensor_reshaped(a, &op->operand[k]->type,
+                                                &op->result[0]->type)
+                          : st_port_input_order(a, op, k);
     StConversion x = st_conversion(a, order, &want);
     if (x.flow)
       continue;
@@ -137,10 +136,12 @@ static double end_of_block(const StTile *t, const Span *span) {
   return carried > 0 ? carried : any;
 }
 
-/* Cycles of a step of `tokens` tokens. */
+/* Cycles of a step of `tokens` tokens. Behind the blocks weights come when they
+ * are used: nothing is left to run ahead of. */
 static double time_of_step(const Estimate *e, int tokens) {
   StTile *t = e->t;
   double rest = 0;
+  StContraction c;
   t->tokens = tokens;
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
@@ -149,20 +150,22 @@ static double time_of_step(const Estimate *e, int tokens) {
     Span s = span_of(e, op);
     for (int r = 0; r < op->nresults; r++)
       e->span[op->result[r]->id] = s;
-    if (op->kind == ST_OP_GENERIC && !st_tile_iterates(op))
-      rest = fmax(rest, s.last);
+    if (op->kind != ST_OP_GENERIC || st_tile_iterates(op))
+      continue;
+    rest = fmax(rest, s.last);
+    if (st_tile_is_weighted(t, op) && st_tile_find_contraction(t, op, &c))
+      rest = fmax(rest, inputs_of(e, op).first + t->memory_rest);
   }
   t->tokens = 1;
   double block = end_of_block(t, e->span);
-  return LAYERS * fmax(block, t->memory_block) + fmax(rest, t->memory_rest);
+  return LAYERS * fmax(block, t->memory_block) + rest;
 }
 
 double st_tile_estimate(StTile *t) {
   StArena *a = t->scratch;
-  Estimate e = {
-      .t = t,
-      .span = ST_NEW_N(a, Span, t->m->next_value + 1),
-      .conversion = ST_NEW_N(a, StConversion **, t->m->next_op + 1)};
+  Estimate e = {.t = t,
+                .span = ST_NEW_N(a, Span, t->m->next_value + 1),
+                .conversion = ST_NEW_N(a, StConversion **, t->m->next_op + 1)};
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
     if ((op->kind == ST_OP_GENERIC || op->kind == ST_OP_VIEW) && op->nresults)

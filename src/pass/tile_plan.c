@@ -25,7 +25,8 @@ int st_tile_lane(const StTilePlan *p, int dim) {
   return 1;
 }
 
-/* ---- lanes ---------------------------------------------------------------- */
+/* ---- lanes ----------------------------------------------------------------
+ */
 
 /* A divisor of n near `want`: the least that is as large, unless that is more
  * than half as much again; then the largest below. */
@@ -67,7 +68,8 @@ int64_t st_tile_take_lanes(const StTile *t, const StOp *op, StTilePlan *p,
   return want;
 }
 
-/* ---- loops ------------------------------------------------------------------ */
+/* ---- loops ------------------------------------------------------------------
+ */
 
 void st_tile_push_loop(const StTile *t, StTilePlan *p, int dim, StSym trip,
                        int64_t step) {
@@ -136,9 +138,8 @@ static void commit_loops(const StTile *t, StOp *op, const StTilePlan *p) {
     for (int i = 0; i < p->loop.n; i++) {
       const StLoop *l = &p->loop.at[i];
       bool iterates = n->dim[l->dim].iteration;
-      if (iterates == (pass == 0) &&
-          (!st_sym_eq(l->trip, st_sym_const(1)) ||
-           st_tile_is_guarded(op, l->dim)))
+      if (iterates == (pass == 0) && (!st_sym_eq(l->trip, st_sym_const(1)) ||
+                                      st_tile_is_guarded(op, l->dim)))
         n->loop[n->nloops++] = *l;
     }
 }

@@ -9,6 +9,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Share of a target's budget that the kernels may take; the rest is for
  * buffers and movers. */
@@ -20,8 +21,8 @@ static StCost sum_cost(const StTile *t) {
   StCost sum = {0};
   for (int i = 0; i < t->m->op.n; i++)
     if (t->m->op.at[i]->kind == ST_OP_GENERIC)
-      sum = st_cost_add(sum, st_target_nest_cost(t->ctx->target, t->m,
-                                                 t->m->op.at[i]));
+      sum = st_cost_add(
+          sum, st_target_nest_cost(t->ctx->target, t->m, t->m->op.at[i]));
   return sum;
 }
 
@@ -33,8 +34,7 @@ static double kernels_part(const StTile *t) {
  * all kernels then take. */
 static StCost soften(const StTile *t) {
   const StTarget *g = t->ctx->target;
-  double have =
-      multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
+  double have = multipliers_share * kernels_part(t) * g->budget * g->device.dsp;
   StCost sum = sum_cost(t);
   int64_t moved = st_target_soften(g, t->m, ST_OP_GENERIC, -1, sum.dsp - have);
   StCost more = st_cost_add(g->dot.soft, st_cost_scale(g->dot.product, -1));
@@ -80,22 +80,44 @@ static void use_factors(StTile *t, const StTileSlack *s) {
   chosen[2] = s->rows;
 }
 
+enum { STARTS = 2 };
+
+/* Factors from which single ops are looked at, the best first. */
+typedef struct {
+  StTileSlack slack[STARTS];
+  double score[STARTS];
+  int n;
+} Starts;
+
+static void add_start(Starts *s, const StTileSlack *slack, double score) {
+  int at = s->n < STARTS ? s->n++ : STARTS;
+  for (; at > 0 && s->score[at - 1] > score; at--)
+    if (at < STARTS) {
+      s->slack[at] = s->slack[at - 1];
+      s->score[at] = s->score[at - 1];
+    }
+  if (at == STARTS)
+    return;
+  s->slack[at] = *slack;
+  s->score[at] = score;
+}
+
 /* The fastest of the combinations that fit, by the estimate; the slowest if
  * none fits. More time fits sooner, so that for each pair of the other factors
  * the least for products with weights is found by halving. */
-static StTileSlack search_factors(StTile *t, double slack) {
-  static const double weights[] = {0.6, 0.8, 1,   1.2, 1.4, 1.7, 2,   2.4,
-                                   2.8, 3.4, 4,   6,    8,   32,  1e3, 1e6};
+static Starts search_factors(StTile *t, double slack) {
+  static const double weights[] = {0.6, 0.8, 1, 1.2, 1.4, 1.7, 2,   2.4,
+                                   2.8, 3.4, 4, 6,   8,   32,  1e3, 1e6};
   static const double others[] = {0.25, 0.5, 1, 2, 16, 1e3, 1e6};
   enum {
     W = sizeof weights / sizeof *weights,
     N = sizeof others / sizeof *others
   };
-  StTileSlack best = {slack * weights[W - 1], slack * others[N - 1],
-                      slack * others[N - 1]};
-  double least = INFINITY;
+  Starts starts = {.n = 0};
   for (int i = 0; i < N * N; i++) {
     t->slack = (StTileSlack){0, slack * others[i / N], slack * others[i % N]};
+    StTileSlack best = t->slack;
+    double least = INFINITY;
     for (int lo = -1, hi = W; hi - lo > 1;) {
       int mid = (lo + hi) / 2;
       t->slack.weights = slack * weights[mid];
@@ -106,8 +128,15 @@ static StTileSlack search_factors(StTile *t, double slack) {
       least = x.score;
       best = t->slack;
     }
+    if (least < INFINITY)
+      add_start(&starts, &best, least);
   }
-  return best;
+  if (!starts.n)
+    starts = (Starts){{{slack * weights[W - 1], slack * others[N - 1],
+                        slack * others[N - 1]}},
+                      {INFINITY},
+                      1};
+  return starts;
 }
 
 /* ---- single ops --------------------------------------------------------- */
@@ -116,7 +145,7 @@ static StTileSlack search_factors(StTile *t, double slack) {
 typedef struct {
   const int *op; /* ids */
   int n;
-  double by; /* factor on their haste */
+  double by;          /* factor on their haste */
   double gain, price; /* of the score, in LUTs, when it was tried last */
   int order;
 } Move;
@@ -187,7 +216,8 @@ static void find_moves(Refiner *r) {
     int *id = ST_NEW(t->scratch, int);
     *id = op->id;
     add_moves(r, id, 1, sort_of(t, op) == 0);
-    key[i] = 1 + sort_of(t, op) + 3 * (st_tile_iterates(op) + 2 * stage[op->id]);
+    key[i] =
+        1 + sort_of(t, op) + 3 * (st_tile_iterates(op) + 2 * stage[op->id]);
     most = key[i] > most ? key[i] : most;
   }
   for (int k = 1; k <= most; k++) {
@@ -232,16 +262,18 @@ static bool is_better(const Trial *x, const Trial *than) {
           (x->score <= than->score && x->price < than->price * (1 - 1e-5)));
 }
 
-/* Makes the move if it pays, giving up as much of what is worth least as it
- * needs. */
-static bool take(Refiner *r, const Move *v) {
+/* Makes the move if it still pays as when it was measured, giving up as much of
+ * what is worth least as it needs. */
+static void take(Refiner *r, const Move *v) {
   StTile *t = r->t;
   enum { MOST = 8 };
   const Move *given[MOST];
   int n = 0;
   apply(t, v);
   Trial x = try_now(t, false);
-  for (int i = r->n; !x.fits && i-- > 0 && n < MOST;) {
+  double gain = r->now.score - x.score, price = x.price - r->now.price;
+  bool stale = price > 0 && gain * v->price < 0.8 * v->gain * price;
+  for (int i = stale ? 0 : r->n; !x.fits && i-- > 0 && n < MOST;) {
     const Move *w = &r->move[i];
     if (w->price >= 0 || w->gain * v->price <= v->gain * w->price)
       continue;
@@ -254,52 +286,90 @@ static bool take(Refiner *r, const Move *v) {
     given[n++] = w;
     x = y;
   }
-  if (is_better(&x, &r->now)) {
+  if (!stale && is_better(&x, &r->now)) {
     r->now = x;
-    return true;
+    return;
   }
   while (n-- > 0)
     undo(t, given[n]);
   undo(t, v);
-  return false;
 }
 
-static bool sweep(Refiner *r) {
-  bool any = false;
-  for (int i = 0; i < r->n; i++)
-    measure(r, &r->move[i]);
+/* What does not change anything (no wider token comes, no divisor is near) is
+ * not tried again. */
+static void measure_all(Refiner *r) {
+  int kept = 0;
+  for (int i = 0; i < r->n; i++) {
+    Move v = r->move[i];
+    measure(r, &v);
+    if (v.gain != 0 || v.price != 0)
+      r->move[kept++] = v;
+  }
+  r->n = kept;
   qsort(r->move, (size_t)r->n, sizeof *r->move, by_value);
+}
+
+static void sweep(Refiner *r) {
+  measure_all(r);
   for (int i = 0; i < r->n; i++) {
     const Move *v = &r->move[i];
     if (v->gain > 0 || (v->gain == 0 && v->price < 0))
-      any |= take(r, v);
+      take(r, v);
   }
-  return any;
 }
 
-static void refine(StTile *t) {
-  enum { SWEEPS = 12 };
+/* At most `sweeps`, until one wins less than a 1000th. The score. */
+static double refine(StTile *t, int sweeps) {
   Refiner r = {.t = t, .now = try_now(t, false)};
   find_moves(&r);
-  for (int i = 0; i < SWEEPS && r.now.fits && sweep(&r); i++)
-    ;
+  for (int i = 0; i < sweeps && r.now.fits; i++) {
+    double before = r.now.score;
+    sweep(&r);
+    if (r.now.score > before * (1 - 1.0 / 1000))
+      break;
+  }
+  return r.now.score;
+}
+
+/* From each start a little, with lanes of the batch and without, from the best
+ * of these on until nothing helps. */
+static void refine_best(StTile *t, const Starts *starts) {
+  enum { FEW = 2, MANY = 12 };
+  size_t bytes = (size_t)t->m->next_op * sizeof *t->haste;
+  double *best = ST_NEW_N(t->scratch, double, t->m->next_op + 1);
+  double least = INFINITY;
+  int chosen = 0;
+  for (int i = 0; i < 2 * starts->n; i++) {
+    t->slack = starts->slack[i / 2];
+    t->batch_lanes = i % 2;
+    for (int k = 0; k < t->m->next_op; k++)
+      t->haste[k] = 1;
+    double score = refine(t, FEW);
+    if (i > 0 && score >= least)
+      continue;
+    least = score;
+    chosen = i;
+    memcpy(best, t->haste, bytes);
+  }
+  memcpy(t->haste, best, bytes);
+  t->batch_lanes = chosen % 2;
+  use_factors(t, &starts->slack[chosen / 2]);
+  refine(t, MANY);
 }
 
 void st_tile_search(StTile *t) {
   const StPassContext *ctx = t->ctx;
   double slack = ctx->slack > 0 ? ctx->slack : 1;
-  const double *given = ctx->factor;
+  const double *f = ctx->factor;
   t->slack = (StTileSlack){slack, slack, slack};
-  if (ctx->target && !ctx->lanes) {
-    StTileSlack s = {given[0], given[1], given[2]};
-    bool search = given[0] == 0;
-    if (search)
-      s = search_factors(t, slack);
-    use_factors(t, &s);
-    if (search)
-      refine(t);
+  bool free = ctx->target && !ctx->lanes;
+  if (free && f[0] > 0) {
+    use_factors(t, &(StTileSlack){f[0], f[1], f[2]});
+  } else if (free) {
+    Starts starts = search_factors(t, slack);
+    refine_best(t, &starts);
   }
   st_tile_schedule(t);
-  if (ctx->target && !ctx->lanes)
+  if (free)
     soften(t);
 }

@@ -71,8 +71,7 @@ double st_timing_need(const StModule *m, const StOp *op) {
   bool load = op->kind == ST_OP_LOAD;
   const StType *type = load ? &op->result[0]->type : &op->operand[0]->type;
   double tokens = (double)st_itensor_tokens(type->order, m->ctx / 4, 1);
-  return fmax(tokens, 1) * (double)st_type_token_bits(type) /
-         window_of(m, op);
+  return fmax(tokens, 1) * (double)st_type_token_bits(type) / window_of(m, op);
 }
 
 static Transfer transfer_of(const StModule *m, const StOp *op) {
