@@ -155,6 +155,7 @@ typedef struct {
   Move *move;
   int n;
   Trial now;
+  int64_t *left; /* trials that may still be made */
 } Refiner;
 
 static void apply(StTile *t, const Move *v) {
@@ -230,10 +231,15 @@ static void find_moves(Refiner *r) {
   }
 }
 
+static Trial try_move(Refiner *r) {
+  --*r->left;
+  return try_now(r->t, false);
+}
+
 /* What a move would come to, by itself. */
 static void measure(Refiner *r, Move *v) {
   apply(r->t, v);
-  Trial x = try_now(r->t, false);
+  Trial x = try_move(r);
   undo(r->t, v);
   v->gain = r->now.score - x.score;
   v->price = x.price - r->now.price;
@@ -270,7 +276,7 @@ static void take(Refiner *r, const Move *v) {
   const Move *given[MOST];
   int n = 0;
   apply(t, v);
-  Trial x = try_now(t, false);
+  Trial x = try_move(r);
   double gain = r->now.score - x.score, price = x.price - r->now.price;
   bool stale = price > 0 && gain * v->price < 0.8 * v->gain * price;
   for (int i = stale ? 0 : r->n; !x.fits && i-- > 0 && n < MOST;) {
@@ -278,7 +284,7 @@ static void take(Refiner *r, const Move *v) {
     if (w->price >= 0 || w->gain * v->price <= v->gain * w->price)
       continue;
     apply(t, w);
-    Trial y = try_now(t, false);
+    Trial y = try_move(r);
     if (y.score >= r->now.score || y.price >= x.price) {
       undo(t, w);
       continue;
@@ -299,7 +305,7 @@ static void take(Refiner *r, const Move *v) {
  * not tried again. */
 static void measure_all(Refiner *r) {
   int kept = 0;
-  for (int i = 0; i < r->n; i++) {
+  for (int i = 0; i < r->n && *r->left > 0; i++) {
     Move v = r->move[i];
     measure(r, &v);
     if (v.gain != 0 || v.price != 0)
@@ -311,7 +317,7 @@ static void measure_all(Refiner *r) {
 
 static void sweep(Refiner *r) {
   measure_all(r);
-  for (int i = 0; i < r->n; i++) {
+  for (int i = 0; i < r->n && *r->left > 0; i++) {
     const Move *v = &r->move[i];
     if (v->gain > 0 || (v->gain == 0 && v->price < 0))
       take(r, v);
@@ -319,8 +325,8 @@ static void sweep(Refiner *r) {
 }
 
 /* At most `sweeps`, until one wins less than a 1000th. The score. */
-static double refine(StTile *t, int sweeps) {
-  Refiner r = {.t = t, .now = try_now(t, false)};
+static double refine(StTile *t, int sweeps, int64_t *left) {
+  Refiner r = {.t = t, .now = try_now(t, false), .left = left};
   find_moves(&r);
   for (int i = 0; i < sweeps && r.now.fits; i++) {
     double before = r.now.score;
@@ -334,7 +340,8 @@ static double refine(StTile *t, int sweeps) {
 /* From each start a little, with lanes of the batch and without, from the best
  * of these on until nothing helps. */
 static void refine_best(StTile *t, const Starts *starts) {
-  enum { FEW = 2, MANY = 12 };
+  enum { FEW = 2, MANY = 12, WORK = 1000000 };
+  int64_t left = WORK / (t->m->op.n + 1); /* a trial looks at every op */
   size_t bytes = (size_t)t->m->next_op * sizeof *t->haste;
   double *best = ST_NEW_N(t->scratch, double, t->m->next_op + 1);
   double least = INFINITY;
@@ -344,7 +351,7 @@ static void refine_best(StTile *t, const Starts *starts) {
     t->batch_lanes = i % 2;
     for (int k = 0; k < t->m->next_op; k++)
       t->haste[k] = 1;
-    double score = refine(t, FEW);
+    double score = refine(t, FEW, &left);
     if (i > 0 && score >= least)
       continue;
     least = score;
@@ -354,7 +361,7 @@ static void refine_best(StTile *t, const Starts *starts) {
   memcpy(t->haste, best, bytes);
   t->batch_lanes = chosen % 2;
   use_factors(t, &starts->slack[chosen / 2]);
-  refine(t, MANY);
+  refine(t, MANY, &left);
 }
 
 void st_tile_search(StTile *t) {
