@@ -308,7 +308,10 @@ static void put_write_data(const Axi *x, StStr *out, int c) {
       list = st_arena_printf(x->a, "%d'(%s_ask_data)%s%s", x->bus * 8,
                              x->port[i].port->name, *list ? ",\n      " : "",
                              list);
-  st_str_printf(out, *list ? "{%s}" : "%s", *list ? list : "'0");
+  if (*list)
+    st_str_printf(out, "{%s}", list);
+  else
+    st_str_printf(out, "%d'd0", x->bus * 8);
 }
 
 static void put_channel(const Axi *x, StStr *out, int c) {
