@@ -231,9 +231,7 @@ def main(argv):
     try:
         result, wall, steps = generate(args)
     except Error as e:
-        text = str(e)
-        print(text if "error: " in text else f"error: {text}",
-              file=sys.stderr)
+        e.show()
         return 1
     if args.json:
         print(json.dumps(result))

@@ -400,8 +400,6 @@ def main(argv):
     try:
         serve(args)
     except Error as e:
-        text = str(e)
-        print(text if "error: " in text else f"error: {text}",
-              file=sys.stderr)
+        e.show()
         return 1
     return 0

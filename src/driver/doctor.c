@@ -68,8 +68,7 @@ static const char *find_tool(StArena *a, const char *name) {
   return NULL;
 }
 
-/* ---- python -----------------------------------------------------------------
- */
+/* ---- python ------------------------------------------------------------ */
 
 /* What Python prints: its version, then a version or an empty line for each
  * package; false if it does not run. */
@@ -121,8 +120,7 @@ static void look_at_python(Findings *f, StArena *a) {
   st_str_free(&said);
 }
 
-/* ---- all of it
- * --------------------------------------------------------------- */
+/* ---- all of it --------------------------------------------------------- */
 
 static void look_at_targets(Findings *f, StArena *a) {
   static const Thing targets = {

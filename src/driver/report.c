@@ -275,8 +275,7 @@ static void print_json(const StBuild *b) {
   json_decref(r);
 }
 
-/* ---- what Yosys makes of it ------------------------------------------------
- */
+/* ---- what Yosys makes of it -------------------------------------------- */
 
 static json_t *synth_json(const StSynthRow *row, int n) {
   json_t *list = json_array();

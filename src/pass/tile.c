@@ -23,8 +23,7 @@
 /* Elements of a row of the context that are moved at once, at least. */
 enum { ROW = 64 };
 
-/* ---- natural order ----------------------------------------------------------
- */
+/* ---- natural order ----------------------------------------------------- */
 
 /* Dims in the order in which the largest stored operand has them in memory,
  * then the others as they are numbered. */
@@ -104,8 +103,7 @@ static void plan_natural(const StTile *t, const StOp *op, StTilePlan *p) {
     st_tile_whole_loop(t, op, p, dims[i]);
 }
 
-/* ---- following a stream -----------------------------------------------------
- */
+/* ---- following a stream ------------------------------------------------ */
 
 /* The largest operand whose order is known; ties: the first. -1: none, or a
  * stored operand is larger (a cache: it is read as it lies in memory). */
@@ -206,8 +204,7 @@ static void plan_follow(const StTile *t, const StOp *op, int k, StTilePlan *p) {
   }
 }
 
-/* ---- one op
- * ------------------------------------------------------------------ */
+/* ---- one op ------------------------------------------------------------ */
 
 /* A generic that closes a repeat reads a value that is defined later. */
 static bool is_carry(const StTile *t, const StOp *op) {

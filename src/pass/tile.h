@@ -57,8 +57,7 @@ typedef struct {
 
 enum { ST_TILE_LEVELS = 64 }; /* barriers that are told apart */
 
-/* ---- plans (tile_plan.c) --------------------------------------------------
- */
+/* ---- plans (tile_plan.c) ----------------------------------------------- */
 
 bool st_tile_is_tokens(StSym s); /* grows with T alone */
 bool st_tile_is_guarded(const StOp *op, int dim);
@@ -75,8 +74,7 @@ void st_tile_whole_loop(const StTile *t, const StOp *op, StTilePlan *p,
 /* Loops for the dims that have none yet; then the plan becomes op's. */
 void st_tile_commit(const StTile *t, StOp *op, StTilePlan *p);
 
-/* ---- contractions (tile_contract.c) -----------------------------------------
- */
+/* ---- contractions (tile_contract.c) ------------------------------------ */
 
 bool st_tile_find_contraction(const StTile *t, const StOp *op,
                               StContraction *c);
@@ -88,8 +86,7 @@ void st_tile_plan_contraction(const StTile *t, const StOp *op,
 void st_tile_schedule(StTile *t);
 void st_tile_search(StTile *t);
 
-/* ---- budgets (tile_budget.c)
- * -------------------------------------------------- */
+/* ---- budgets (tile_budget.c) ------------------------------------------- */
 
 /* Batch dim that the contraction walks inside the context, so that sums take
  * turns; -1: none. */
@@ -104,8 +101,8 @@ void st_tile_set_budget(StTile *t);
 bool st_tile_iterates(const StOp *op);
 /* The level at which an op works. */
 int st_tile_level(const StTile *t, const StOp *op);
-/* Whether op reads parameters. */
-bool st_tile_is_weighted(const StTile *t, const StOp *op);
+/* Whether op is a contraction with parameters. */
+bool st_tile_is_product(const StTile *t, const StOp *op);
 /* At `tokens` tokens and an eighth of the context. */
 int64_t st_tile_extent(const StTile *t, StSym x);
 /* Beats of one iteration. */
@@ -123,8 +120,7 @@ void st_tile_set_view_flow(StTile *t, const StOp *op);
 /* Sets the flow of op's results, whose schedule is decided. */
 void st_tile_set_flow(StTile *t, const StOp *op, const StContraction *c);
 
-/* ---- the whole (tile_estimate.c) --------------------------------------------
- */
+/* ---- the whole (tile_estimate.c) --------------------------------------- */
 
 /* Cycles of a step of one token, roughly; of schedules that the memory limits,
  * the faster ones are less. */

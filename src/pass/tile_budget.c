@@ -26,8 +26,7 @@ static bool is_computed(const StValue *v) {
   return v->def->kind != ST_OP_ARG && v->def->kind != ST_OP_CONST;
 }
 
-/* ---- wants
- * ------------------------------------------------------------------- */
+/* ---- wants ------------------------------------------------------------- */
 
 static int data_dim(const StOp *op, int k, int dim) {
   for (int i = 0; op->u.nest.in[k].map && i < op->operand[k]->type.rank; i++)
@@ -78,8 +77,7 @@ void st_tile_find_wants(StTile *t) {
   }
 }
 
-/* ---- time
- * ----------------------------------------------------------------------- */
+/* ---- time -------------------------------------------------------------- */
 
 static double memory_rate(const StTile *t) { /* bits a cycle */
   const StTarget *g = t->ctx->target;
@@ -104,8 +102,9 @@ static double stored_bits(const StTile *t, const StOp *op) {
   return bits;
 }
 
-bool st_tile_is_weighted(const StTile *t, const StOp *op) {
-  return stored_bits(t, op) > 0;
+bool st_tile_is_product(const StTile *t, const StOp *op) {
+  StContraction c;
+  return stored_bits(t, op) > 0 && st_tile_find_contraction(t, op, &c);
 }
 
 bool st_tile_iterates(const StOp *op) {
@@ -189,8 +188,7 @@ double st_tile_points(const StTile *t, const StOp *op) {
   return n;
 }
 
-/* ---- flow
- * -------------------------------------------------------------------------- */
+/* ---- flow -------------------------------------------------------------- */
 
 static int highest_level(const StTile *t, const StOp *op) {
   int level = 0;

@@ -83,8 +83,7 @@ bool st_tile_find_contraction(const StTile *t, const StOp *op,
   return c->nm > 0 || c->nn > 0;
 }
 
-/* ---- loops
- * --------------------------------------------------------------------- */
+/* ---- loops ------------------------------------------------------------- */
 
 static void list_loops(const StTile *t, const StOp *op, StTilePlan *p,
                        const int *dims, int n) {

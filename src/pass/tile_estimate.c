@@ -17,9 +17,7 @@
 enum {
   LAYERS = 16, /* iterations of a block that are taken as usual: hardware does
                   not depend on how many there are */
-  HOP = 4,     /* cycles from one op to the next, but for its own latency */
-  PREFILL = 16 /* a schedule that memory limits gains this part of a cycle by
-                  being a cycle faster: many tokens at once are not limited */
+  HOP = 4      /* cycles from one op to the next, but for its own latency */
 };
 
 typedef struct {
@@ -141,7 +139,6 @@ static double end_of_block(const StTile *t, const Span *span) {
 static double time_of_step(const Estimate *e, int tokens) {
   StTile *t = e->t;
   double rest = 0;
-  StContraction c;
   t->tokens = tokens;
   for (int i = 0; i < t->m->op.n; i++) {
     const StOp *op = t->m->op.at[i];
@@ -153,7 +150,7 @@ static double time_of_step(const Estimate *e, int tokens) {
     if (op->kind != ST_OP_GENERIC || st_tile_iterates(op))
       continue;
     rest = fmax(rest, s.last);
-    if (st_tile_is_weighted(t, op) && st_tile_find_contraction(t, op, &c))
+    if (st_tile_is_product(t, op))
       rest = fmax(rest, inputs_of(e, op).first + t->memory_rest);
   }
   t->tokens = 1;

@@ -25,8 +25,7 @@ int st_tile_lane(const StTilePlan *p, int dim) {
   return 1;
 }
 
-/* ---- lanes ----------------------------------------------------------------
- */
+/* ---- lanes ------------------------------------------------------------- */
 
 /* A divisor of n near `want`: the least that is as large, unless that is more
  * than half as much again; then the largest below. */
@@ -68,8 +67,7 @@ int64_t st_tile_take_lanes(const StTile *t, const StOp *op, StTilePlan *p,
   return want;
 }
 
-/* ---- loops ------------------------------------------------------------------
- */
+/* ---- loops ------------------------------------------------------------- */
 
 void st_tile_push_loop(const StTile *t, StTilePlan *p, int dim, StSym trip,
                        int64_t step) {

@@ -182,22 +182,18 @@ static int *count_stages(const StTile *t) {
   int *stage = ST_NEW_N(t->scratch, int, m->next_op + 1);
   for (int i = 0; i < m->op.n; i++) {
     const StOp *op = m->op.at[i];
-    StContraction c;
     for (int k = 0; k < op->noperands; k++) {
       int before = stage[op->operand[k]->def->id];
       stage[op->id] = before > stage[op->id] ? before : stage[op->id];
     }
-    if (op->kind == ST_OP_GENERIC && st_tile_is_weighted(t, op) &&
-        st_tile_find_contraction(t, op, &c))
-      stage[op->id]++;
+    stage[op->id] += op->kind == ST_OP_GENERIC && st_tile_is_product(t, op);
   }
   return stage;
 }
 
 /* Products, others that work along with products, and those on whole rows. */
 static int sort_of(const StTile *t, const StOp *op) {
-  StContraction c;
-  if (st_tile_find_contraction(t, op, &c) && st_tile_is_weighted(t, op))
+  if (st_tile_is_product(t, op))
     return 0;
   return st_tile_slow_dim(t, op) >= 0 ? 1 : 2;
 }
@@ -216,9 +212,9 @@ static void find_moves(Refiner *r) {
       continue;
     int *id = ST_NEW(t->scratch, int);
     *id = op->id;
-    add_moves(r, id, 1, sort_of(t, op) == 0);
-    key[i] =
-        1 + sort_of(t, op) + 3 * (st_tile_iterates(op) + 2 * stage[op->id]);
+    int sort = sort_of(t, op);
+    add_moves(r, id, 1, sort == 0);
+    key[i] = 1 + sort + 3 * (st_tile_iterates(op) + 2 * stage[op->id]);
     most = key[i] > most ? key[i] : most;
   }
   for (int k = 1; k <= most; k++) {
